@@ -1,0 +1,1 @@
+//! check_smtp_auth

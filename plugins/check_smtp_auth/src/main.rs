@@ -1,0 +1,2 @@
+//! check_smtp_auth
+fn main() {}

@@ -1,0 +1,1 @@
+//! Starts servers, plays peers, runs plugins.
