@@ -1,0 +1,186 @@
+//! What an evaluation says: findings, metrics, context.
+
+use std::borrow::Cow;
+
+use super::perfdata::{Metric, Perfdata, format_number};
+use super::range::Thresholds;
+use super::state::State;
+
+/// One judged fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable identifier for machines, snake case (`auth_rejected`).
+    pub id: Cow<'static, str>,
+    /// Its state.
+    pub state: State,
+    /// One sentence: object, value, threshold, the server's own words.
+    pub text: String,
+    /// What to do about it, shown as a `hint: ...` line.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding without a hint.
+    pub fn new(id: impl Into<Cow<'static, str>>, state: State, text: impl Into<String>) -> Self {
+        Self { id: id.into(), state, text: text.into(), hint: None }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A line of background that is shown from a verbosity on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// 1 to 3: shown with `-v`, `-vv`, `-vvv`.
+    pub level: u8,
+    /// The line.
+    pub text: String,
+}
+
+/// The result of one check: its state is the worst of its findings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    findings: Vec<Finding>,
+    metrics: Vec<Perfdata>,
+    context: Vec<Context>,
+}
+
+impl Report {
+    /// A report with nothing in it, whose state is therefore UNKNOWN.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a judged fact.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Adds a fact with an id, a state and a sentence.
+    pub fn find(&mut self, id: &'static str, state: State, text: impl Into<String>) {
+        self.add(Finding::new(id, state, text));
+    }
+
+    /// Adds a measured value; outside its thresholds it becomes a finding as well.
+    ///
+    /// `None` is a value that could not be measured. A value that is not finite is an
+    /// error of ours and makes the result at least UNKNOWN.
+    pub fn measure(&mut self, metric: &Metric, value: Option<f64>, thresholds: Thresholds) {
+        let perfdata = Perfdata::new(metric, value, thresholds);
+        if value.is_some() && perfdata.value.is_none() {
+            self.find("not_finite", State::Unknown, format!("{} is not a finite number", metric.label));
+        }
+        if let Some(value) = perfdata.value {
+            let state = thresholds.judge(value);
+            if let Some(range) = thresholds.deciding(value) {
+                let relation = if range.upper_limit().is_some() { "above" } else { "against" };
+                let text = format!(
+                    "{} is {}{}, {relation} {} {}",
+                    metric.label,
+                    format_number(value),
+                    metric.uom.suffix(),
+                    state.name().to_lowercase(),
+                    range.upper_limit().map_or_else(|| range.to_string(), format_number),
+                );
+                self.add(Finding::new(metric.label, state, text));
+            }
+        }
+        self.metrics.push(perfdata);
+    }
+
+    /// Adds a value without thresholds.
+    pub fn record(&mut self, metric: &Metric, value: Option<f64>) {
+        self.measure(metric, value, Thresholds::default());
+    }
+
+    /// Adds a line of background, shown from `level` times `-v` on.
+    pub fn context(&mut self, level: u8, text: impl Into<String>) {
+        self.context.push(Context { level, text: text.into() });
+    }
+
+    /// The worst state of all findings; UNKNOWN when there is none.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State::worst(self.findings.iter().map(|finding| finding.state))
+    }
+
+    /// The findings, worst first, otherwise in the order they were made.
+    #[must_use]
+    pub fn findings(&self) -> Vec<&Finding> {
+        let mut sorted: Vec<&Finding> = self.findings.iter().collect();
+        sorted.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+        sorted
+    }
+
+    /// The measured values, in the order they were made.
+    #[must_use]
+    pub fn metrics(&self) -> &[Perfdata] {
+        &self.metrics
+    }
+
+    /// Adds a value with any label, which only a test needs.
+    #[cfg(test)]
+    pub(crate) fn push_for_test(&mut self, perfdata: Perfdata) {
+        self.metrics.push(perfdata);
+    }
+
+    /// The background lines for a verbosity.
+    pub fn context_lines(&self, verbosity: u8) -> impl Iterator<Item = &str> {
+        self.context.iter().filter(move |line| line.level <= verbosity).map(|line| line.text.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAG: Metric = Metric::seconds("lag", "how far behind");
+
+    fn limit(text: &str) -> Thresholds {
+        Thresholds { warning: None, critical: Some(text.parse().unwrap()) }
+    }
+
+    #[test]
+    fn unknown_empty_report() {
+        assert_eq!(Report::new().state(), State::Unknown);
+        let mut only_metrics = Report::new();
+        only_metrics.record(&LAG, Some(1.0));
+        assert_eq!(only_metrics.state(), State::Unknown, "a number alone says nothing");
+    }
+
+    #[test]
+    fn critical_value_above_limit_says_value_and_threshold() {
+        let mut report = Report::new();
+        report.measure(&LAG, Some(12.0), limit("10"));
+        assert_eq!(report.state(), State::Critical);
+        assert_eq!(report.findings()[0].text, "lag is 12s, above critical 10");
+        let mut inside = Report::new();
+        inside.measure(&LAG, Some(12.0), limit("@10:20"));
+        assert_eq!(inside.findings()[0].text, "lag is 12s, against critical @10:20");
+    }
+
+    #[test]
+    fn unknown_value_not_finite() {
+        let mut report = Report::new();
+        report.find("fine", State::Ok, "fine");
+        report.measure(&LAG, Some(f64::INFINITY), limit("10"));
+        assert_eq!(report.state(), State::Unknown);
+        assert_eq!(report.metrics()[0].value, None);
+    }
+
+    #[test]
+    fn findings_come_worst_first_and_keep_their_order() {
+        let mut report = Report::new();
+        for (id, state) in [("a", State::Ok), ("b", State::Warning), ("c", State::Critical), ("d", State::Warning)] {
+            report.find(id, state, id);
+        }
+        let order: Vec<&str> = report.findings().iter().map(|f| f.text.as_str()).collect();
+        assert_eq!(order, ["c", "b", "d", "a"]);
+    }
+}

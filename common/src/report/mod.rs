@@ -1,0 +1,22 @@
+//! What a check found, and how it is said: states, ranges, perfdata, findings, rendering.
+//!
+//! Pure: no I/O, no clock, no environment. Sources: the Monitoring Plugins
+//! Development Guidelines for ranges, perfdata and exit codes.
+
+mod clean;
+mod condition;
+mod finding;
+mod perfdata;
+mod range;
+mod render;
+mod state;
+mod units;
+
+pub use clean::{clean, quote, truncate};
+pub use condition::{Condition, StateTable};
+pub use finding::{Context, Finding, Report};
+pub use perfdata::{Metric, Perfdata, Uom, format_number};
+pub use range::{Range, RangeError, Thresholds};
+pub use render::{Document, Format, render};
+pub use state::{ParseStateError, State};
+pub use units::{Seconds, TimeRange, UnitError, parse_size};
