@@ -1,0 +1,10 @@
+//! SMTP on the wire: replies (RFC 5321 section 4.2), EHLO keywords (section 4.1.1.1),
+//! commands.
+
+mod command;
+mod ehlo;
+mod reply;
+
+pub use command::{Command, CommandError, HeloName, domain_literal};
+pub use ehlo::{Ehlo, looks_masked_banner};
+pub use reply::{LineEnd, Reply, ReplyError, ReplyLimits, ReplyReader};
