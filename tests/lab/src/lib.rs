@@ -1,1 +1,42 @@
-//! Starts servers, plays peers, runs plugins.
+//! Support for tests and the demo: real servers and scripted peers on loopback,
+//! the runner of the built plugins and the strict parser of what they print.
+//!
+//! | module | what a test gets from it |
+//! |---|---|
+//! | [`plugin`] | runs a built plugin with a clean environment, measures it |
+//! | [`output`] | parses plugin output and refuses whatever the contract forbids |
+//! | [`certs`] | a certificate authority and leaves for servers and clients |
+//! | [`tls`] | rustls configurations for the lab's servers and test clients |
+//! | [`peer`] | a TCP server that plays a script, for odd and hostile behaviour |
+//! | [`smtpd`] | an embedded, correct submission server |
+//! | [`client`] | a small SMTP client for the lab's own tests |
+//! | [`process`] | daemons as children: start, pause, resume, stop |
+//! | [`dovecot`] | a real Dovecot as SASL server |
+//! | [`postfix`] | a real Postfix with one listener for each flavour of service |
+//!
+//! Everything binds to loopback, lives in its own temporary directory and is stopped by
+//! process id when its handle is dropped, also while a test panics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::missing_panics_doc,
+    reason = "test support: a broken lab must stop the test loudly"
+)]
+
+pub mod certs;
+pub mod client;
+pub mod output;
+pub mod peer;
+pub mod plugin;
+pub mod process;
+pub mod smtpd;
+pub mod tls;
+
+mod acceptor;
+mod sys;
+mod wire;
+
+pub use sys::Signal;

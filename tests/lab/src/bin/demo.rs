@@ -1,2 +1,3 @@
-//! Demo.
+//! Runs every plugin against an embedded server on loopback.
+
 fn main() {}

@@ -1,0 +1,199 @@
+//! Daemons as children in the foreground: each in a process group of its own, reached only
+//! by its own process id, stopped when dropped and when the test process dies.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::sys::{self, Signal};
+
+/// How long a daemon may take to answer or to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A port that was free a moment ago on both loopback addresses, for servers that cannot
+/// choose one themselves. It lies below the range from which the kernel serves outgoing
+/// connections, so tests in other processes rarely take it meanwhile.
+#[must_use]
+pub fn free_port() -> u16 {
+    for _ in 0..500 {
+        let port = 10_000 + (random() % 22_000) as u16;
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
+        let v6_usable = v6
+            .as_ref()
+            .err()
+            .is_none_or(|error| error.kind() != io::ErrorKind::AddrInUse);
+        if v4.is_ok() && v6_usable {
+            return port;
+        }
+    }
+    panic!("no free port on loopback");
+}
+
+/// True when this machine has the IPv6 loopback address.
+#[must_use]
+pub fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+/// Path of a program in the usual folders; panics naming the package when it is missing.
+#[must_use]
+pub fn program(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    path.split(':')
+        .chain(usual)
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{package} is not installed ({name} is missing): tests/run installs it"))
+}
+
+/// A daemon that runs in the foreground as our child.
+#[derive(Debug)]
+pub struct Daemon {
+    name: String,
+    log: PathBuf,
+    child: Option<Child>,
+    guard: Option<Child>,
+}
+
+impl Daemon {
+    /// Starts the command in its own process group, output into the file `log`.
+    #[must_use]
+    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the lab's folder is writable");
+        let err = out.try_clone().expect("a file handle can be doubled");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let guard = guard(child.id());
+        Self {
+            name: name.to_owned(),
+            log: log.to_owned(),
+            child: Some(child),
+            guard: Some(guard),
+        }
+    }
+
+    /// Process id, which is the id of its group as well.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// Waits until a TCP connection succeeds; panics with the log when the daemon ends or
+    /// does not answer in time.
+    pub fn wait_port(&mut self, address: SocketAddr) {
+        self.wait_until(&format!("port {}", address.port()), || {
+            TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+        });
+    }
+
+    /// Waits until `ready` is true, polling every 2 ms.
+    pub fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !ready() {
+            // Not try_wait: a reaped id could belong to a stranger when stop() signals the group.
+            let ended = has_exited(self.pid());
+            assert!(
+                !ended,
+                "{} ended before {what} was ready:\n{}",
+                self.name,
+                self.log_text()
+            );
+            assert!(
+                Instant::now() < until,
+                "{}: {what} not ready:\n{}",
+                self.name,
+                self.log_text()
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Freezes the whole group: the kernel still accepts connections, nobody answers.
+    pub fn pause(&self) {
+        sys::kill_group(self.pid(), Signal::Stop).expect("the daemon runs");
+    }
+
+    /// Lets the group go on.
+    pub fn resume(&self) {
+        sys::kill_group(self.pid(), Signal::Cont).expect("the daemon runs");
+    }
+
+    /// Asks the daemon to end, waits, and kills what is left of its group.
+    pub fn stop(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let group = child.id();
+        // The first child leads the group; the id stays taken until it is reaped below, so
+        // no signal can reach a stranger.
+        let _ = sys::kill_group(group, Signal::Cont);
+        let _ = sys::kill(group, Signal::Term);
+        let until = Instant::now() + Duration::from_secs(2);
+        while !has_exited(group) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
+        let _ = sys::kill_group(group, Signal::Kill);
+        let _ = child.wait();
+        if let Some(mut guard) = self.guard.take() {
+            let _ = guard.kill();
+            let _ = guard.wait();
+        }
+    }
+
+    fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Kills the group when the test process dies without dropping its handles (SIGKILL, the
+/// test runner's timeout): a shell that waits for the end of a pipe only we hold open.
+fn guard(group: u32) -> Child {
+    Command::new("/bin/sh")
+        .args([
+            "-c",
+            "trap '' INT TERM HUP; read -r _; kill -CONT -- \"-$1\"; kill -KILL -- \"-$1\"",
+            "guard",
+        ])
+        .arg(group.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("there is a shell")
+}
+
+/// True when the process has ended, reaped or not.
+fn has_exited(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the command name, which is in brackets and may contain anything.
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z') || rest.starts_with('X'))
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,104 @@
+//! rustls configurations (ring) for the lab's servers and for the clients in its tests.
+
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use crate::certs::{Authority, Leaf};
+
+/// Which protocol versions a server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versions {
+    /// TLS 1.2 and 1.3.
+    #[default]
+    Both,
+    /// Only TLS 1.2.
+    Tls12,
+    /// Only TLS 1.3.
+    Tls13,
+}
+
+impl Versions {
+    fn list(self) -> Vec<&'static SupportedProtocolVersion> {
+        match self {
+            Self::Both => vec![&TLS13, &TLS12],
+            Self::Tls12 => vec![&TLS12],
+            Self::Tls13 => vec![&TLS13],
+        }
+    }
+}
+
+/// A server that presents the leaf with its chain and asks for no client certificate.
+#[must_use]
+pub fn server(leaf: &Leaf) -> Arc<ServerConfig> {
+    server_with(leaf, Versions::Both, None)
+}
+
+/// A server with a choice of versions; with `client_ca` it demands a client certificate
+/// signed by that authority.
+#[must_use]
+pub fn server_with(leaf: &Leaf, versions: Versions, client_ca: Option<&Authority>) -> Arc<ServerConfig> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&versions.list())
+        .expect("ring speaks TLS 1.2 and 1.3");
+    let builder = match client_ca {
+        None => builder.with_no_client_auth(),
+        Some(authority) => builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authority)), provider())
+                .build()
+                .expect("one root is enough"),
+        ),
+    };
+    let (chain, key) = chain_and_key(leaf);
+    Arc::new(
+        builder
+            .with_single_cert(chain, key)
+            .expect("key and certificate belong together"),
+    )
+}
+
+/// A client that trusts only this authority.
+#[must_use]
+pub fn client(authority: &Authority) -> Arc<ClientConfig> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots(authority))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// A client that trusts only this authority and presents a certificate of its own.
+#[must_use]
+pub fn client_with_certificate(authority: &Authority, leaf: &Leaf) -> Arc<ClientConfig> {
+    let (chain, key) = chain_and_key(leaf);
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots(authority))
+        .with_client_auth_cert(chain, key)
+        .expect("key and certificate belong together");
+    Arc::new(config)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn roots(authority: &Authority) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store
+        .add(authority.ca_der().to_vec().into())
+        .expect("the lab's root is well formed");
+    store
+}
+
+fn chain_and_key(leaf: &Leaf) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = leaf.chain_der.iter().cloned().map(CertificateDer::from).collect();
+    let key = PrivatePkcs8KeyDer::from(leaf.key_der.clone());
+    (chain, key.into())
+}
