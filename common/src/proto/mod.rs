@@ -1,5 +1,6 @@
 //! Codecs and state machines without I/O: they know no sockets, no options, no states.
 
+pub mod redact;
 pub mod text;
 
 #[cfg(feature = "tcp")]
@@ -10,3 +11,6 @@ pub mod sasl;
 
 #[cfg(feature = "smtp")]
 pub mod smtp;
+
+/// Bytes that may carry a secret and are wiped after use.
+pub type SecretBytes = zeroize::Zeroizing<Vec<u8>>;

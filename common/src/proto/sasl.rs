@@ -11,8 +11,7 @@ use md5::Md5;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Bytes that may carry a secret and are wiped after use.
-pub type SecretBytes = Zeroizing<Vec<u8>>;
+use super::SecretBytes;
 
 /// A mechanism we can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

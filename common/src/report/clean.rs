@@ -14,10 +14,9 @@ pub fn clean(text: &str) -> String {
     for c in text.chars() {
         match c {
             '|' => out.push('/'),
-            '\t' | '\r' | '\n' => out.push(' '),
+            // The separators U+2028 and U+2029 break lines in some readers, like LF does.
+            '\t' | '\r' | '\n' | '\u{2028}' | '\u{2029}' => out.push(' '),
             '\0'..='\x1f' | '\x7f'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            // Line and paragraph separators break lines in some readers, like LF does.
-            '\u{2028}' | '\u{2029}' => out.push(' '),
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 out.push_str(&format!("\\u{{{:04X}}}", u32::from(c)));
             }

@@ -1,0 +1,85 @@
+//! Who logs in. A secret comes from a file, a variable or a descriptor, never from the
+//! command line: argv stands in the process list and in the engine's API.
+
+use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::net::{ProbeError, SecretBytes, cause, read_first_line, read_secret_file};
+
+/// User and password.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Login")]
+pub struct CredentialArgs {
+    /// User name to log in with
+    #[arg(short, long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Where the password comes from.
+    #[command(flatten)]
+    pub password: PasswordArgs,
+}
+
+/// Where the password comes from.
+#[derive(Args, Clone)]
+pub struct PasswordArgs {
+    /// File with the password in its first line, readable by owner and group only
+    #[arg(long, value_name = "FILE", group = "password_source")]
+    pub password_file: Option<PathBuf>,
+    /// Environment variable that holds the password
+    #[arg(long, value_name = "NAME", group = "password_source")]
+    pub password_env: Option<String>,
+    /// Open file descriptor to read the password from
+    #[arg(long, value_name = "N", group = "password_source")]
+    pub password_fd: Option<u16>,
+    /// Refused on the command line; for INI files only
+    #[arg(id = PASSWORD_ID, short = 'P', long = "password", value_name = "VALUE", hide = true, group = "password_source")]
+    inline: Option<String>,
+}
+
+/// Identifier of the option whose value must not stand in argv.
+pub(super) const PASSWORD_ID: &str = "inline_password";
+
+impl std::fmt::Debug for PasswordArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordArgs").field("password_file", &self.password_file).finish_non_exhaustive()
+    }
+}
+
+impl PasswordArgs {
+    /// Whether any source was given.
+    #[must_use]
+    pub const fn given(&self) -> bool {
+        self.password_file.is_some()
+            || self.password_env.is_some()
+            || self.password_fd.is_some()
+            || self.inline.is_some()
+    }
+
+    /// Reads the password: the first line of its source.
+    pub fn read(&self) -> Result<SecretBytes, ProbeError> {
+        if let Some(path) = &self.password_file {
+            return read_first_line(&read_secret_file(path)?, &path.display().to_string());
+        }
+        if let Some(name) = &self.password_env {
+            let value = std::env::var_os(name)
+                .ok_or_else(|| ProbeError::local(format!("environment variable {name} is not set")))?;
+            return read_first_line(&Zeroizing::new(value.into_vec()), &format!("environment variable {name}"));
+        }
+        if let Some(number) = self.password_fd {
+            let fail = |error: &std::io::Error| {
+                ProbeError::local(format!("cannot read file descriptor {number}: {}", cause(error)))
+            };
+            // Opened by name, so that no descriptor number has to be trusted.
+            let file = File::open(format!("/dev/fd/{number}")).map_err(|error| fail(&error))?;
+            let bytes = crate::net::read_all(file).map_err(|error| fail(&error))?;
+            return read_first_line(&bytes, &format!("file descriptor {number}"));
+        }
+        if let Some(value) = &self.inline {
+            return read_first_line(value.as_bytes(), "password of the INI file");
+        }
+        Err(ProbeError::local("no password given").with_hint("--password-file FILE, --password-env NAME or --password-fd N"))
+    }
+}

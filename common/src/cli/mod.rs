@@ -1,0 +1,23 @@
+//! Option groups with the same names, letters and help text in every plugin, and the way
+//! from argv to a plugin's options.
+
+mod credentials;
+mod extra_opts;
+mod parse;
+mod run;
+mod target;
+mod thresholds;
+
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use credentials::{CredentialArgs, PasswordArgs};
+pub use parse::{Parsed, UsageError, parse};
+pub use run::{OutputFormat, RunArgs, StateMap, TemporaryArgs};
+pub use thresholds::TimeThresholdArgs;
+
+#[cfg(feature = "tcp")]
+pub use target::TargetArgs;
+
+#[cfg(feature = "tls")]
+pub use tls::{CertificateArgs, TlsArgs, TlsMode};

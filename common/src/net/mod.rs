@@ -1,0 +1,27 @@
+//! I/O under one deadline. Every call ends in time, and every failure says what was
+//! being done.
+
+mod deadline;
+mod error;
+mod secret;
+
+#[cfg(feature = "tcp")]
+mod resolve;
+#[cfg(feature = "tcp")]
+mod tcp;
+
+#[cfg(feature = "tls")]
+pub mod tls;
+
+#[cfg(feature = "smtp")]
+pub mod smtp;
+
+pub use deadline::{Deadline, Phase};
+pub use error::{ProbeError, Trouble, cause};
+pub use secret::{SecretBytes, read_first_line, read_secret_file};
+pub(crate) use secret::read_all;
+
+#[cfg(feature = "tcp")]
+pub use resolve::{Family, resolve};
+#[cfg(feature = "tcp")]
+pub use tcp::{Attempt, Connected, TimedStream, connect};

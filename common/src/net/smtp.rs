@@ -1,0 +1,294 @@
+//! The client side of an SMTP dialogue under one deadline, in bounded memory.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::deadline::{Deadline, Phase};
+use super::error::{ProbeError, Trouble};
+use super::tcp::TimedStream;
+use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream, tls_cause, tls_error};
+use crate::proto::redact::Redactor;
+use crate::proto::smtp::{Command, Reply, ReplyError, ReplyLimits, ReplyReader};
+use crate::proto::text::decode;
+
+/// How long a server may think about QUIT; its answer changes nothing.
+const QUIT_PATIENCE: Duration = Duration::from_millis(250);
+const TRANSCRIPT_LINES: usize = 200;
+const TRANSCRIPT_BYTES: usize = 512;
+const READ_SIZE: usize = 4096;
+
+/// A conversation with one server.
+#[derive(Debug)]
+pub struct SmtpClient {
+    stream: Stream,
+    reader: ReplyReader,
+    /// Bytes received behind the last reply.
+    incoming: Vec<u8>,
+    redactor: Redactor,
+    transcript: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TimedStream),
+    Tls(Box<TlsStream>),
+    /// A handshake on it failed.
+    Gone,
+}
+
+/// Why STARTTLS gave no encrypted connection.
+#[derive(Debug)]
+pub enum StarttlsFailure {
+    /// The connection or the dialogue failed.
+    Probe(ProbeError),
+    /// Any answer but 220.
+    Refused(Reply),
+    /// Bytes in plaintext behind the 220, which a careless client would take for part of
+    /// the encrypted dialogue.
+    Injected(Vec<u8>),
+    /// The handshake failed.
+    Handshake(Box<HandshakeFailure>),
+}
+
+/// How a conversation ended after its work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The server answered QUIT.
+    Answered,
+    /// The server had closed the connection already, or closed it instead of answering.
+    Closed,
+    /// No answer within a quarter of a second.
+    Silent,
+}
+
+impl SmtpClient {
+    /// A conversation over a new connection; nothing is sent before the greeting.
+    #[must_use]
+    pub const fn new(stream: TimedStream, limits: ReplyLimits) -> Self {
+        Self {
+            stream: Stream::Plain(stream),
+            reader: ReplyReader::new(limits),
+            incoming: Vec::new(),
+            redactor: Redactor::new(),
+            transcript: Vec::new(),
+        }
+    }
+
+    /// Bytes that must never be shown, should the server say them.
+    pub fn hide(&mut self, secret: &[u8]) {
+        self.redactor.hide(secret);
+    }
+
+    /// Our end of the connection.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.tcp().and_then(|tcp| tcp.local_address().ok())
+    }
+
+    /// What was said so far, `>` ours, `<` theirs, secrets masked; at most 200 lines.
+    #[must_use]
+    pub fn transcript(&self) -> &[String] {
+        &self.transcript
+    }
+
+    /// Reads the greeting.
+    pub fn greeting(&mut self) -> Result<Reply, ProbeError> {
+        self.enter(Phase::WaitingForBanner);
+        self.read_reply()
+    }
+
+    /// Sends a command and reads its reply.
+    pub fn command(&mut self, command: &Command, phase: Phase) -> Result<Reply, ProbeError> {
+        self.enter(phase);
+        if !self.incoming.is_empty() {
+            let words = decode(&self.redactor.mask(&self.incoming));
+            return Err(self.protocol(&format!("server spoke out of turn: {}", quoted(&words))));
+        }
+        self.note('>', &command.to_string());
+        self.write(command.wire())?;
+        self.read_reply()
+    }
+
+    /// STARTTLS (RFC 3207): command, reply, handshake. What was learned before is void
+    /// afterwards; the caller says EHLO again.
+    pub fn starttls(&mut self, connector: &Connector) -> Result<TlsSeen, StarttlsFailure> {
+        let command = Command::plain("STARTTLS")
+            .map_err(|error| StarttlsFailure::Probe(ProbeError::local(error.to_string())))?;
+        let reply = self.command(&command, Phase::NegotiatingTls).map_err(StarttlsFailure::Probe)?;
+        if reply.code != 220 {
+            return Err(StarttlsFailure::Refused(reply));
+        }
+        if !self.incoming.is_empty() {
+            return Err(StarttlsFailure::Injected(std::mem::take(&mut self.incoming)));
+        }
+        self.handshake(connector).map_err(|failure| match &failure.plaintext {
+            // The same, but arrived a moment later.
+            Some(text) if ReplyReader::new(ReplyLimits::default()).feed(text).is_ok() => {
+                StarttlsFailure::Injected(text.clone())
+            }
+            _ => StarttlsFailure::Handshake(failure),
+        })
+    }
+
+    /// TLS from here on, without STARTTLS.
+    pub fn handshake(&mut self, connector: &Connector) -> Result<TlsSeen, Box<HandshakeFailure>> {
+        let stream = match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Plain(stream) => stream,
+            other => {
+                self.stream = other;
+                let error = ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, "TLS was started twice");
+                return Err(Box::new(HandshakeFailure { error, seen: None, plaintext: None }));
+            }
+        };
+        let (stream, seen) = connector.handshake(stream)?;
+        self.stream = Stream::Tls(Box::new(stream));
+        self.note('=', &format!("{} {}", seen.version, seen.suite));
+        Ok(seen)
+    }
+
+    /// Says QUIT and waits a moment for the answer.
+    pub fn quit(&mut self) -> Farewell {
+        let Ok(command) = Command::plain("QUIT") else { return Farewell::Silent };
+        match &mut self.stream {
+            Stream::Plain(tcp) => tcp.shorten(QUIT_PATIENCE),
+            Stream::Tls(tls) => tls.sock.shorten(QUIT_PATIENCE),
+            Stream::Gone => return Farewell::Closed,
+        }
+        self.incoming.clear();
+        let phase = self.deadline_phase();
+        let answer = self.command(&command, phase);
+        if let Stream::Tls(tls) = &mut self.stream {
+            tls.conn.send_close_notify();
+            let _ = tls.conn.write_tls(&mut tls.sock);
+        }
+        match answer {
+            Ok(_) => Farewell::Answered,
+            Err(error) if error.trouble == Trouble::Timeout => Farewell::Silent,
+            Err(_) => Farewell::Closed,
+        }
+    }
+
+    fn read_reply(&mut self) -> Result<Reply, ProbeError> {
+        let mut chunk = std::mem::take(&mut self.incoming);
+        loop {
+            match self.reader.feed(&chunk) {
+                Ok((used, Some(mut reply))) => {
+                    self.incoming = chunk.split_off(used);
+                    for line in &mut reply.lines {
+                        *line = self.redactor.mask(line);
+                    }
+                    self.note_reply(&reply);
+                    return Ok(reply);
+                }
+                Ok((_, None)) => chunk = self.read()?,
+                Err(error) => return Err(self.broken(&error, &chunk)),
+            }
+        }
+    }
+
+    /// Reads some bytes; the end of the stream is an error in the middle of a dialogue.
+    fn read(&mut self) -> Result<Vec<u8>, ProbeError> {
+        let mut buffer = vec![0; READ_SIZE];
+        let count = match &mut self.stream {
+            Stream::Plain(tcp) => tcp.read(&mut buffer),
+            Stream::Tls(tls) => tls.read(&mut buffer),
+            Stream::Gone => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        match count {
+            Ok(0) => Err(self.failed(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(count) => {
+                buffer.truncate(count);
+                Ok(buffer)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ProbeError> {
+        let written = match &mut self.stream {
+            Stream::Plain(tcp) => tcp.write_all(bytes),
+            Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+            Stream::Gone => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        written.map_err(|error| self.failed(&error))
+    }
+
+    /// An I/O error as a sentence; a reply that was begun is told from plain silence.
+    fn failed(&self, error: &io::Error) -> ProbeError {
+        if let Some(cause) = tls_cause(error) {
+            return tls_error(cause);
+        }
+        let phase = self.deadline_phase();
+        let limit = self.tcp().map_or(Duration::ZERO, |tcp| tcp.deadline().limit());
+        let mut failure = ProbeError::from_io(error, phase, limit);
+        match (failure.trouble, self.reader.pending()) {
+            (_, 0) => {}
+            (Trouble::Timeout, bytes) => {
+                failure.text.push_str(&format!(": {bytes} bytes came, but no whole reply (tarpit?)"));
+            }
+            (_, bytes) => failure.text.push_str(&format!(" in the middle of a reply ({bytes} bytes)")),
+        }
+        failure
+    }
+
+    fn broken(&self, error: &ReplyError, chunk: &[u8]) -> ProbeError {
+        match error {
+            ReplyError::NotAReply(start) => {
+                // What the reader holds of the line, and what else has come of it.
+                let line = chunk
+                    .windows(start.len().max(1))
+                    .position(|window| window == start.as_slice())
+                    .and_then(|at| chunk.get(at..))
+                    .unwrap_or(start);
+                let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                let words = decode(&self.redactor.mask(line.get(..line.len().min(256)).unwrap_or(line)));
+                self.protocol(&format!("not an SMTP reply: {}", quoted(&words)))
+            }
+            other => self.protocol(&other.to_string()),
+        }
+    }
+
+    fn protocol(&self, text: &str) -> ProbeError {
+        let phase = self.deadline_phase();
+        ProbeError::new(Trouble::Protocol, phase, format!("protocol violation while {phase}: {text}"))
+    }
+
+    fn note(&mut self, direction: char, line: &str) {
+        if self.transcript.len() < TRANSCRIPT_LINES {
+            let end = line.floor_char_boundary(TRANSCRIPT_BYTES);
+            self.transcript.push(format!("{direction} {}", line.get(..end).unwrap_or_default()));
+        }
+    }
+
+    fn note_reply(&mut self, reply: &Reply) {
+        let last = reply.lines.len().saturating_sub(1);
+        for (index, line) in reply.lines.iter().enumerate() {
+            let separator = if index == last { ' ' } else { '-' };
+            self.note('<', &format!("{}{separator}{}", reply.code, decode(line)));
+        }
+    }
+
+    const fn tcp(&self) -> Option<&TimedStream> {
+        match &self.stream {
+            Stream::Plain(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(&tls.sock),
+            Stream::Gone => None,
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        if let Some(tcp) = self.tcp() {
+            tcp.deadline().enter(phase);
+        }
+    }
+
+    fn deadline_phase(&self) -> Phase {
+        self.tcp().map(TimedStream::deadline).map_or(Phase::NegotiatingTls, Deadline::phase)
+    }
+}
+
+fn quoted(words: &str) -> String {
+    let end = words.floor_char_boundary(128);
+    format!("\"{}\"", words.get(..end).unwrap_or(words).trim_end())
+}

@@ -1,0 +1,186 @@
+//! TCP under the deadline.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::deadline::{Deadline, Phase};
+use super::error::{ProbeError, Trouble, cause};
+
+/// One address that did not work before another one did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The address.
+    pub address: SocketAddr,
+    /// The system's words.
+    pub cause: String,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connected {
+    /// The connection.
+    pub stream: TimedStream,
+    /// The address that answered.
+    pub address: SocketAddr,
+    /// Addresses tried before it.
+    pub failed: Vec<Attempt>,
+}
+
+/// Connects to the first address that answers, in the given order.
+///
+/// Each address gets an equal share of the time left, so that one black hole does not
+/// hide the others.
+pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<Connected, ProbeError> {
+    deadline.enter(Phase::Connecting);
+    let mut failed = Vec::new();
+    let mut timed_out = false;
+    for (index, &address) in addresses.iter().enumerate() {
+        let untried = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+        match TcpStream::connect_timeout(&address, deadline.remaining()? / untried) {
+            Ok(stream) => {
+                let stream = TimedStream::new(stream, deadline.clone())
+                    .map_err(|error| ProbeError::from_io(&error, Phase::Connecting, deadline.limit()))?;
+                return Ok(Connected { stream, address, failed });
+            }
+            Err(error) => {
+                timed_out = error.kind() == io::ErrorKind::TimedOut;
+                let cause = if timed_out { "no answer".to_owned() } else { cause(&error) };
+                failed.push(Attempt { address, cause });
+            }
+        }
+    }
+    if timed_out && deadline.left() < Duration::from_millis(20) {
+        return Err(deadline.timeout());
+    }
+    let list: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.address, one.cause)).collect();
+    let text = format!("cannot connect to {}", list.join(", "));
+    Err(ProbeError::new(Trouble::Unreachable, Phase::Connecting, text))
+}
+
+/// A connection whose every read and write ends at the deadline. A server that drips
+/// bytes makes progress, but gains no time.
+#[derive(Debug)]
+pub struct TimedStream {
+    stream: TcpStream,
+    deadline: Deadline,
+    /// The socket's present timeout. Set anew only when it is too long by this much, which
+    /// saves a system call for each read.
+    timeout: Option<Duration>,
+}
+
+const TIMEOUT_SLACK: Duration = Duration::from_millis(20);
+
+impl TimedStream {
+    fn new(stream: TcpStream, deadline: Deadline) -> io::Result<Self> {
+        // Without this a small write can wait 40 ms for the peer's delayed ACK.
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, deadline, timeout: None })
+    }
+
+    /// The deadline this connection keeps.
+    #[must_use]
+    pub const fn deadline(&self) -> &Deadline {
+        &self.deadline
+    }
+
+    /// Our end of the connection.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
+    /// Gives the rest of the conversation at most `time`, whatever the deadline leaves.
+    pub fn shorten(&mut self, time: Duration) {
+        self.deadline = self.deadline.shortened(self.deadline.elapsed() + time);
+    }
+
+    fn arm(&mut self) -> io::Result<()> {
+        let left = self.deadline.left();
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if self.timeout.is_none_or(|armed| armed > left + TIMEOUT_SLACK) {
+            self.stream.set_read_timeout(Some(left))?;
+            self.stream.set_write_timeout(Some(left))?;
+            self.timeout = Some(left);
+        }
+        Ok(())
+    }
+}
+
+impl Read for TimedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.arm()?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for TimedStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.arm()?;
+        self.stream.write(bytes)
+    }
+
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.arm()?;
+        self.stream.write_vectored(buffers)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    fn deadline(milliseconds: u64) -> Deadline {
+        Deadline::new(Instant::now(), Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn the_second_address_is_tried_and_the_first_remembered() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let live = listener.local_addr().unwrap();
+        let connected = connect(&[dead, live], &deadline(2000)).unwrap();
+        assert_eq!(connected.address, live);
+        assert_eq!(connected.failed, [Attempt { address: dead, cause: "Connection refused".into() }]);
+    }
+
+    #[test]
+    fn all_dead_names_each() {
+        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = connect(&[dead], &deadline(2000)).unwrap_err();
+        assert_eq!(error.text, format!("cannot connect to {dead}: Connection refused"));
+    }
+
+    #[test]
+    fn a_drip_gains_no_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            while peer.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+        });
+        let started = Instant::now();
+        let mut stream = connect(&[address], &deadline(200)).unwrap().stream;
+        let mut buffer = [0; 16];
+        let error = loop {
+            if let Err(error) = stream.read(&mut buffer) {
+                break error;
+            }
+        };
+        assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+        assert!(started.elapsed() < Duration::from_millis(300), "{:?}", started.elapsed());
+        drop(stream);
+        server.join().unwrap();
+    }
+}

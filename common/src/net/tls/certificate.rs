@@ -1,0 +1,67 @@
+//! The facts of a certificate that an operator asks for.
+
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::proto::text::decode;
+
+/// One certificate of a chain. Text is the server's and not to be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateSeen {
+    /// Distinguished name of the subject.
+    pub subject: String,
+    /// Distinguished name of the issuer.
+    pub issuer: String,
+    /// DNS names and addresses of the subject alternative name extension.
+    pub names: Vec<String>,
+    /// Begin of validity, Unix time.
+    pub not_before: i64,
+    /// End of validity, Unix time.
+    pub not_after: i64,
+    /// Serial number in hex.
+    pub serial: String,
+}
+
+/// Certificates with thousands of names exist; a sentence needs a few.
+const NAMES_KEPT: usize = 32;
+const TEXT_KEPT: usize = 512;
+
+impl CertificateSeen {
+    /// Reads a certificate; `None` when it is none.
+    #[must_use]
+    pub fn parse(der: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let names = certificate
+            .subject_alternative_name()
+            .ok()
+            .flatten()
+            .map(|extension| extension.value.general_names.iter().filter_map(name).take(NAMES_KEPT).collect())
+            .unwrap_or_default();
+        Some(Self {
+            subject: shortened(certificate.subject().to_string()),
+            issuer: shortened(certificate.issuer().to_string()),
+            names,
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+            serial: certificate.raw_serial().iter().take(32).map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+}
+
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(dns) => Some(shortened((*dns).to_owned())),
+        GeneralName::IPAddress(bytes) => Some(match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+            (Ok(v4), _) => std::net::Ipv4Addr::from(v4).to_string(),
+            (_, Ok(v6)) => std::net::Ipv6Addr::from(v6).to_string(),
+            _ => decode(bytes),
+        }),
+        _ => None,
+    }
+}
+
+fn shortened(text: String) -> String {
+    if text.len() <= TEXT_KEPT { text } else { text.chars().take(TEXT_KEPT / 4).collect() }
+}
