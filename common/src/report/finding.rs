@@ -94,6 +94,12 @@ impl Report {
         self.metrics.push(perfdata);
     }
 
+    /// The same, but ahead of the values measured so far.
+    pub fn measure_first(&mut self, metric: &Metric, value: Option<f64>, thresholds: Thresholds) {
+        self.measure(metric, value, thresholds);
+        self.metrics.rotate_right(1);
+    }
+
     /// Adds a value without thresholds.
     pub fn record(&mut self, metric: &Metric, value: Option<f64>) {
         self.measure(metric, value, Thresholds::default());
@@ -124,9 +130,8 @@ impl Report {
         &self.metrics
     }
 
-    /// Adds a value with any label, which only a test needs.
-    #[cfg(test)]
-    pub(crate) fn push_for_test(&mut self, perfdata: Perfdata) {
+    /// Adds a value whose label is made from an object's name, already judged.
+    pub fn push(&mut self, perfdata: Perfdata) {
         self.metrics.push(perfdata);
     }
 

@@ -243,7 +243,7 @@ mod tests {
 
     const TIME: Metric = Metric::seconds("time", "whole run");
 
-    fn document<'a>(report: &'a Report, max_output: usize) -> Document<'a> {
+    fn document(report: &Report, max_output: usize) -> Document<'_> {
         Document {
             plugin: "check_demo",
             target: "host \"a\"",
@@ -357,7 +357,7 @@ mod tests {
             report.record(&TIME, Some(1.0));
             let mut metric = Perfdata::new(&TIME, Some(2.0), Thresholds::default());
             metric.label = label;
-            report.push_for_test(metric);
+            report.push(metric);
             let out = render(&document(&report, 1 << 20), Format::Text);
             prop_assert_eq!(out.matches('|').count(), 1);
             prop_assert!(out.lines().count() <= 5);

@@ -1,0 +1,102 @@
+//! Runs a check from argv to exit code. The only place of the suite that prints or exits.
+//!
+//! ```text
+//! argv -> options (P: Plugin) -> probe: all I/O -> observation -> evaluate: pure -> Report
+//!                                                              -> render, one write, exit
+//! ```
+
+mod exit;
+mod files;
+#[cfg(feature = "tls")]
+mod judge;
+mod run;
+mod sys;
+mod watchdog;
+
+use std::time::Duration;
+
+use clap::Parser;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cli::{RunArgs, UsageError};
+use crate::net::{Deadline, ProbeError};
+use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
+
+#[cfg(feature = "tls")]
+pub use judge::judge_certificate;
+pub use run::{finding_of, main};
+
+/// A check.
+///
+/// The type holds the options as clap reads them; its doc comment is the one-line
+/// description in help, manual and packages.
+pub trait Plugin: Parser {
+    /// Program name, `check_<noun>`.
+    const NAME: &'static str;
+    /// What it measures, besides `time`, which every plugin reports.
+    const METRICS: &'static [Metric];
+    /// The conditions and their states, for help and manual: one short phrase each.
+    const STATES: &'static [(State, &'static str)];
+    /// Command lines to copy, each with what it does.
+    const EXAMPLES: &'static [(&'static str, &'static str)];
+    /// Where this plugin differs from [`Condition::TABLE`].
+    const CONDITIONS: &'static [(Condition, State)] = &[];
+    /// Time limit when `--timeout` is not given.
+    const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// What the probe saw: plain data without secrets, enough to judge by.
+    type Seen: Serialize + DeserializeOwned;
+
+    /// The options of the run.
+    fn run_args(&self) -> &RunArgs;
+
+    /// What is checked, for labels: `host:port`, a domain, a name.
+    fn target(&self) -> String;
+
+    /// Rules between options that clap cannot express.
+    fn check_options(&self) -> Result<(), UsageError> {
+        Ok(())
+    }
+
+    /// Thresholds on the time of the whole run.
+    fn time_thresholds(&self) -> Thresholds {
+        Thresholds::default()
+    }
+
+    /// State of a temporary refusal, if an option sets it.
+    fn temporary_state(&self) -> Option<State> {
+        None
+    }
+
+    /// All I/O, no judgement. An error says that there is no observation at all.
+    fn probe(&self, deadline: &Deadline) -> Result<Self::Seen, ProbeError>;
+
+    /// Judges an observation: no I/O, no clock, no environment, so that it can be
+    /// repeated on a saved one.
+    fn evaluate(&self, seen: &Self::Seen, run: &Run) -> Report;
+
+    /// The states of all conditions in this run.
+    fn states(&self) -> StateTable {
+        let mut states = StateTable::new(Self::CONDITIONS);
+        if let Some(state) = self.run_args().timeout_state {
+            states.set(Condition::Timeout, state);
+        }
+        if let Some(state) = self.temporary_state() {
+            states.set(Condition::Temporary, state);
+        }
+        states
+    }
+}
+
+/// What an evaluation may know about the run besides the observation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// When the observation was made, Unix time in seconds.
+    pub taken_at: i64,
+    /// The states of this run.
+    pub states: StateTable,
+}
+
+/// Seconds of the whole run; every plugin reports it.
+pub const TIME: Metric = Metric::seconds("time", "whole run");
