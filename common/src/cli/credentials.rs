@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
+use super::parse::UsageError;
 use crate::net::{ProbeError, SecretBytes, cause, read_first_line, read_secret_file};
 
 /// User and password.
@@ -20,6 +21,30 @@ pub struct CredentialArgs {
     /// Where the password comes from.
     #[command(flatten)]
     pub password: PasswordArgs,
+}
+
+impl CredentialArgs {
+    /// A login needs a user that fits on one line, and a password.
+    pub fn check(&self) -> Result<(), UsageError> {
+        match self.user.as_deref() {
+            None | Some("") => return Err(UsageError::new("--user", "required")),
+            Some(user) if unspeakable(user) => {
+                return Err(UsageError::new("--user", "contains a line break or NUL"));
+            }
+            Some(_) => {}
+        }
+        if self.password.given() {
+            Ok(())
+        } else {
+            Err(UsageError::new("--password-file", "required, or --password-env or --password-fd"))
+        }
+    }
+}
+
+/// Whether a text would end the line it is sent on, and so begin a command of its own.
+#[must_use]
+pub fn unspeakable(text: &str) -> bool {
+    text.contains(['\r', '\n', '\0'])
 }
 
 /// Where the password comes from.

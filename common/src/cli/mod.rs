@@ -11,7 +11,7 @@ mod thresholds;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use credentials::{CredentialArgs, PasswordArgs};
+pub use credentials::{CredentialArgs, PasswordArgs, unspeakable};
 pub use parse::{Parsed, UsageError, parse};
 pub use run::{OutputFormat, RunArgs, StateMap, TemporaryArgs};
 pub use thresholds::TimeThresholdArgs;

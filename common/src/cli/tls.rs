@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::parse::UsageError;
 use crate::net::tls::{MinimumVersion, TlsOptions, Trust};
+use crate::report::{Range, Thresholds};
 
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -71,13 +72,62 @@ impl TlsArgs {
 }
 
 /// Days of certificate life left.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "TLS")]
 pub struct CertificateArgs {
-    /// WARNING when a certificate of the chain ends within this many days
-    #[arg(long, value_name = "DAYS", default_value_t = 21)]
-    pub cert_warning: u32,
-    /// CRITICAL when a certificate of the chain ends within this many days
-    #[arg(long, value_name = "DAYS", default_value_t = 7)]
-    pub cert_critical: u32,
+    /// WARNING when a certificate of the chain has fewer days left [default: 21]
+    #[arg(long, value_name = "DAYS")]
+    pub cert_warning: Option<u32>,
+    /// CRITICAL when a certificate of the chain has fewer days left [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    pub cert_critical: Option<u32>,
+}
+
+const CERT_WARNING: u32 = 21;
+const CERT_CRITICAL: u32 = 7;
+
+impl CertificateArgs {
+    /// Warning below critical can never be seen: a mistake, if both were given.
+    pub fn check(&self) -> Result<(), UsageError> {
+        match (self.cert_warning, self.cert_critical) {
+            (Some(warning), Some(critical)) if warning < critical => Err(UsageError::new(
+                "--cert-warning",
+                format!("{warning} days is below --cert-critical {critical}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The limits as ranges of days; a default that contradicts a given value is dropped.
+    #[must_use]
+    pub fn thresholds(&self) -> Thresholds {
+        let (warning, critical) = match (self.cert_warning, self.cert_critical) {
+            (None, None) => (Some(CERT_WARNING), Some(CERT_CRITICAL)),
+            (Some(warning), None) => (Some(warning), Some(CERT_CRITICAL).filter(|default| *default <= warning)),
+            (None, Some(critical)) => (Some(CERT_WARNING).filter(|default| *default >= critical), Some(critical)),
+            both => both,
+        };
+        let at_least = |days: Option<u32>| days.map(|days| Range::outside(f64::from(days), f64::INFINITY));
+        Thresholds { warning: at_least(warning), critical: at_least(critical) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(cert_warning: Option<u32>, cert_critical: Option<u32>) -> (Option<String>, Option<String>) {
+        let thresholds = CertificateArgs { cert_warning, cert_critical }.thresholds();
+        (thresholds.warning.map(|r| r.to_string()), thresholds.critical.map(|r| r.to_string()))
+    }
+
+    #[test]
+    fn a_default_that_contradicts_is_dropped() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(limits(None, None), (some("21:"), some("7:")));
+        assert_eq!(limits(Some(5), None), (some("5:"), None));
+        assert_eq!(limits(None, Some(30)), (None, some("30:")));
+        assert_eq!(limits(Some(40), Some(30)), (some("40:"), some("30:")));
+        assert!(CertificateArgs { cert_warning: Some(5), cert_critical: Some(6) }.check().is_err());
+    }
 }

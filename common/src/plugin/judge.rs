@@ -3,24 +3,51 @@
 use super::Run;
 use crate::cli::CertificateArgs;
 use crate::net::tls::TlsSeen;
-use crate::report::{Condition, Finding, Report, State};
+use crate::report::{Condition, Finding, Metric, Perfdata, Report, State, quote};
 
 const DAY: i64 = 86_400;
 
-/// Judges a server's certificate: chain, name, dates, days left. Returns the days left of
-/// the certificate that ends first, rounded down.
+/// Days left of the certificate that ends first.
+pub const CERT_DAYS: Metric = Metric::number("cert_days", "days left of the certificate that ends first");
+
+/// Judges a server's certificate (chain, name, dates, days left) and measures its days,
+/// rounded down. `None`: the handshake was never reached.
 ///
 /// A certificate that was not judged (`--insecure`) still warns about its days.
-pub fn judge_certificate(
-    report: &mut Report,
-    tls: &TlsSeen,
-    limits: &CertificateArgs,
-    run: &Run,
-) -> Option<f64> {
+pub fn judge_certificate(report: &mut Report, tls: Option<&TlsSeen>, limits: &CertificateArgs, run: &Run) {
+    let days_left = |end: i64| (end - run.taken_at).div_euclid(DAY);
+    let days = tls.and_then(|tls| tls.not_after).map(days_left);
+    // i32 days reach further than certificates do, and are exact as a double.
+    let value = days.map(|days| f64::from(i32::try_from(days).unwrap_or(i32::MAX)));
+    let thresholds = limits.thresholds();
+    report.push(Perfdata::new(&CERT_DAYS, value, thresholds));
+
+    let Some(tls) = tls else { return };
+    judge_trust(report, tls, run);
+    if let (Some(days), Some(value)) = (days, value) {
+        let text = match days {
+            ..0 => format!("certificate expired {} ago", count(-days, "day")),
+            _ => format!("certificate expires in {}", count(days, "day")),
+        };
+        if days < 0 {
+            report.find("certificate_dates", run.states.state(Condition::Certificate), text);
+        } else if let Some(range) = thresholds.deciding(value) {
+            report.find("certificate_days", thresholds.judge(value), format!("{text}, wanted {range}"));
+        }
+    }
+    for (index, one) in tls.chain.iter().enumerate() {
+        let days = days_left(one.not_after);
+        let line = format!("certificate {index}: {} issued by {}, {days} days left", one.subject, one.issuer);
+        report.context(1, line);
+    }
+}
+
+/// Chain, name and begin of validity.
+fn judge_trust(report: &mut Report, tls: &TlsSeen, run: &Run) {
     let state = run.states.state(Condition::Certificate);
     if let Some(problem) = &tls.chain_problem {
         let issuer = tls.chain.first().map(|leaf| leaf.issuer.as_str()).unwrap_or_default();
-        let text = format!("{problem} (issuer {})", crate::report::quote(issuer));
+        let text = format!("{problem} (issuer {})", quote(issuer));
         report.add(
             Finding::new("certificate_chain", state, text)
                 .with_hint("--ca-file FILE trusts a CA of your own; an incomplete chain is mended on the server"),
@@ -32,31 +59,12 @@ pub fn judge_certificate(
                 .with_hint("--sni NAME checks against another name than the host's"),
         );
     }
-    let end = tls.not_after?;
-    let days = (end - run.taken_at).div_euclid(DAY);
     if tls.not_before.is_some_and(|begin| begin > run.taken_at) {
-        report.add(Finding::new("certificate_dates", state, "certificate is not valid yet"));
+        report.find("certificate_dates", state, "certificate is not valid yet");
     }
-    let text = match days {
-        ..0 => format!("certificate expired {}", count(-days, "day") + " ago"),
-        _ => format!("certificate expires in {}", count(days, "day")),
-    };
-    if days < 0 {
-        report.find("certificate_dates", state, text);
-    } else if days <= i64::from(limits.cert_critical) {
-        report.find("certificate_days", State::Critical, format!("{text}, limit {}", limits.cert_critical));
-    } else if days <= i64::from(limits.cert_warning) {
-        report.find("certificate_days", State::Warning, format!("{text}, limit {}", limits.cert_warning));
+    if !tls.judged {
+        report.find("certificate_unverified", State::Ok, "certificate not verified (--insecure)");
     }
-    for (index, one) in tls.chain.iter().enumerate() {
-        let days = (one.not_after - run.taken_at).div_euclid(DAY);
-        report.context(
-            1,
-            format!("certificate {index}: {} issued by {}, {days} days left", one.subject, one.issuer),
-        );
-    }
-    // i32 days reach further than certificates do, and are exact as a double.
-    Some(f64::from(i32::try_from(days).unwrap_or(i32::MAX)))
 }
 
 fn count(number: i64, what: &str) -> String {
@@ -69,7 +77,7 @@ mod tests {
     use crate::report::StateTable;
 
     const NOW: i64 = 1_800_000_000;
-    const LIMITS: CertificateArgs = CertificateArgs { cert_warning: 21, cert_critical: 7 };
+    const LIMITS: CertificateArgs = CertificateArgs { cert_warning: None, cert_critical: None };
 
     fn seen(days: i64) -> TlsSeen {
         TlsSeen {
@@ -86,31 +94,39 @@ mod tests {
         }
     }
 
-    fn judged(tls: &TlsSeen) -> (Report, Option<f64>) {
+    fn judged(tls: &TlsSeen) -> Report {
         let mut report = Report::new();
         let run = Run { taken_at: NOW, states: StateTable::default() };
-        let days = judge_certificate(&mut report, tls, &LIMITS, &run);
-        (report, days)
+        judge_certificate(&mut report, Some(tls), &LIMITS, &run);
+        report
     }
 
     fn only(tls: &TlsSeen) -> (State, String) {
-        let (report, _) = judged(tls);
+        let report = judged(tls);
         let finding = report.findings()[0];
         (finding.state, finding.text.clone())
     }
 
     #[test]
     fn ok_days_left() {
-        let (report, days) = judged(&seen(22));
+        let report = judged(&seen(21));
         assert!(report.findings().is_empty());
-        assert_eq!(days, Some(22.0));
+        assert_eq!(report.metrics()[0].render("cert_days"), "cert_days=21;21:;7:");
     }
 
     #[test]
     fn warning_and_critical_at_the_limits() {
-        assert_eq!(only(&seen(21)), (State::Warning, "certificate expires in 21 days, limit 21".into()));
-        assert_eq!(only(&seen(7)), (State::Critical, "certificate expires in 7 days, limit 7".into()));
+        assert_eq!(only(&seen(20)), (State::Warning, "certificate expires in 20 days, wanted 21:".into()));
+        assert_eq!(only(&seen(6)), (State::Critical, "certificate expires in 6 days, wanted 7:".into()));
         assert_eq!(only(&seen(-1)), (State::Critical, "certificate expired 1 day ago".into()));
+    }
+
+    #[test]
+    fn unknown_days_without_a_handshake() {
+        let mut report = Report::new();
+        judge_certificate(&mut report, None, &LIMITS, &Run { taken_at: NOW, states: StateTable::default() });
+        assert_eq!(report.metrics()[0].render("cert_days"), "cert_days=U;21:;7:");
+        assert!(report.findings().is_empty());
     }
 
     #[test]
@@ -125,7 +141,7 @@ mod tests {
         let mut bad = seen(90);
         bad.chain_problem = Some("certificate chain does not lead to x".into());
         bad.name_problem = Some("certificate is not for a but for b".into());
-        let (report, _) = judged(&bad);
+        let report = judged(&bad);
         let ids: Vec<&str> = report.findings().iter().map(|f| f.id.as_ref()).collect();
         assert_eq!(ids, ["certificate_chain", "certificate_name"]);
         assert_eq!(report.state(), State::Critical);

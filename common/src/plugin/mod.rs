@@ -24,7 +24,7 @@ use crate::net::{Deadline, ProbeError};
 use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
 
 #[cfg(feature = "tls")]
-pub use judge::judge_certificate;
+pub use judge::{CERT_DAYS, judge_certificate};
 pub use run::{finding_of, main};
 
 /// A check.

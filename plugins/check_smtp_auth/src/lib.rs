@@ -1,1 +1,177 @@
-//! check_smtp_auth
+//! Logs in to an SMTP submission service (RFC 6409, RFC 4954) the way a mail client does,
+//! and judges every step on the way: name, connection, banner, TLS, certificate,
+//! mechanisms, login.
+//!
+//! Nothing secret is sent to a peer whose certificate does not verify, and nothing at all
+//! that could send mail.
+
+mod judge;
+mod mechanism;
+mod seen;
+mod session;
+
+use clap::Parser;
+use common::cli::{
+    CertificateArgs, CredentialArgs, RunArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, TlsArgs, TlsMode,
+    UsageError,
+};
+use common::net::{Deadline, ProbeError};
+use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::proto::smtp::HeloName;
+use common::report::{Condition, Metric, Report, State, Thresholds, parse_size};
+
+pub use mechanism::MechanismChoice;
+pub use seen::Seen;
+
+/// Logs in to an SMTP submission service and says whether it really works
+#[derive(Parser, Debug)]
+#[command(name = "check_smtp_auth", version)]
+pub struct CheckSmtpAuth {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    login: CredentialArgs,
+    /// SASL mechanism: auto (the strongest offered), PLAIN, LOGIN, CRAM-MD5
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Login")]
+    mech: MechanismChoice,
+    /// Identity to act as, if not the user's own (PLAIN only)
+    #[arg(long, value_name = "NAME", help_heading = "Login")]
+    authzid: Option<String>,
+    /// Send the password even when the connection is not encrypted
+    #[arg(long, help_heading = "Login")]
+    allow_plaintext: bool,
+    /// When TLS begins; auto: implicit on port 465, else STARTTLS
+    #[arg(long, value_name = "MODE", value_enum, default_value_t, help_heading = "TLS")]
+    tls: TlsMode,
+    #[command(flatten)]
+    tls_options: TlsArgs,
+    #[command(flatten)]
+    certificate: CertificateArgs,
+    /// Name or address literal to say in EHLO, instead of our address
+    #[arg(long, value_name = "NAME")]
+    helo: Option<HeloName>,
+    /// Longest reply to read from the server
+    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = parse_size)]
+    max_reply: usize,
+    #[command(flatten)]
+    thresholds: TimeThresholdArgs,
+    #[command(flatten)]
+    temporary: TemporaryArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Submission (RFC 6409) and submission over implicit TLS (RFC 8314).
+const PORT_STARTTLS: u16 = 587;
+const PORT_IMPLICIT: u16 = 465;
+
+const TIME_DNS: Metric = Metric::seconds("time_dns", "name look-up");
+const TIME_CONNECT: Metric = Metric::seconds("time_connect", "TCP connect");
+const TIME_TLS: Metric = Metric::seconds("time_tls", "STARTTLS and handshake");
+const TIME_BANNER: Metric = Metric::seconds("time_banner", "waiting for the server's greeting");
+const TIME_EHLO: Metric = Metric::seconds("time_ehlo", "EHLO, both before and after TLS");
+const TIME_AUTH: Metric = Metric::seconds("time_auth", "SASL exchange");
+const MECHS: Metric = Metric::count("mechs", "mechanisms offered where the login happens");
+
+impl Plugin for CheckSmtpAuth {
+    const NAME: &'static str = "check_smtp_auth";
+    const METRICS: &'static [Metric] =
+        &[TIME_DNS, TIME_CONNECT, TIME_TLS, TIME_BANNER, TIME_EHLO, TIME_AUTH, CERT_DAYS, MECHS];
+    const CONDITIONS: &'static [(Condition, State)] = &[(Condition::Credential, State::Critical)];
+    const STATES: &'static [(State, &'static str)] = &[
+        (State::Ok, "the login was accepted (235) and the certificate is good"),
+        (State::Warning, "the certificate ends soon, a firewall masks the banner, only AUTH= is offered, -w"),
+        (State::Critical, "credentials rejected, no or broken TLS, bad certificate, plaintext injected after STARTTLS"),
+        (State::Critical, "AUTH or the mechanism not offered, refused or broken; any temporary refusal (--temporary-state)"),
+        (State::Critical, "refused, reset, no banner, not SMTP, protocol violation; timeout (--timeout-state); -c"),
+        (State::Unknown, "wrong options, secret file unreadable or too open, name does not resolve"),
+        (State::Unknown, "no encryption and nothing but PLAIN or LOGIN without --allow-plaintext"),
+    ];
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        (
+            "check_smtp_auth -H mail.example.org -u probe@example.org --password-file /etc/vedette/probe.pw",
+            "Log in by STARTTLS on port 587",
+        ),
+        (
+            "check_smtp_auth -H mail.example.org --tls implicit -u probe --password-env PROBE_PW -w 2 -c 5",
+            "The same on port 465, with limits on the time",
+        ),
+        (
+            "check_smtp_auth -H 192.0.2.25 --sni mail.lan --ca-file /etc/ssl/lan-ca.pem -u probe --password-file F",
+            "A server behind an address, with a CA of your own",
+        ),
+    ];
+    type Seen = Seen;
+
+    fn run_args(&self) -> &RunArgs {
+        &self.run
+    }
+
+    fn target(&self) -> String {
+        self.target.shown(self.port())
+    }
+
+    fn time_thresholds(&self) -> Thresholds {
+        self.thresholds.thresholds()
+    }
+
+    fn temporary_state(&self) -> Option<State> {
+        self.temporary.temporary_state
+    }
+
+    fn check_options(&self) -> Result<(), UsageError> {
+        self.login.check()?;
+        self.certificate.check()?;
+        self.tls_options.options()?;
+        if self.authzid.as_deref().is_some_and(common::cli::unspeakable) {
+            return Err(UsageError::new("--authzid", "contains a line break or NUL"));
+        }
+        match self.mech {
+            MechanismChoice::Only(mechanism) if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext => {
+                Err(UsageError::new("--mech", format!("{mechanism} without TLS sends the password in the clear"))
+                    .with_hint("--allow-plaintext, if that is what you want"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
+        session::probe_login(self, deadline)
+    }
+
+    fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
+        let mut report = Report::new();
+        judge::judge_end(self, seen, run, &mut report);
+        judge::judge_service(seen, &mut report);
+        judge::record_times(self, seen, &mut report);
+        if self.encrypts() {
+            common::plugin::judge_certificate(&mut report, seen.tls.as_ref(), &self.certificate, run);
+        }
+        report.record(&MECHS, seen.ehlo.as_ref().map(|ehlo| judge::count(&ehlo.mechanisms)));
+        judge::describe(seen, &mut report);
+        report
+    }
+}
+
+impl CheckSmtpAuth {
+    /// The TLS mode after `auto` is settled.
+    fn tls_mode(&self) -> TlsMode {
+        match (self.tls, self.target.port) {
+            (TlsMode::Auto, Some(PORT_IMPLICIT)) => TlsMode::Implicit,
+            (TlsMode::Auto, _) => TlsMode::Starttls,
+            (given, _) => given,
+        }
+    }
+
+    fn encrypts(&self) -> bool {
+        self.tls_mode() != TlsMode::None
+    }
+
+    fn port(&self) -> u16 {
+        self.target.port.unwrap_or(if self.tls == TlsMode::Implicit { PORT_IMPLICIT } else { PORT_STARTTLS })
+    }
+
+    fn user(&self) -> &str {
+        self.login.user.as_deref().unwrap_or_default()
+    }
+}

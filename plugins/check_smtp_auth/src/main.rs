@@ -1,2 +1,5 @@
-//! check_smtp_auth
-fn main() {}
+//! `check_smtp_auth`: see the library.
+
+fn main() {
+    common::plugin::main::<check_smtp_auth::CheckSmtpAuth>()
+}
