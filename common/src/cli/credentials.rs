@@ -60,7 +60,8 @@ pub struct PasswordArgs {
     #[arg(long, value_name = "N", group = "password_source")]
     pub password_fd: Option<u16>,
     /// Refused on the command line; for INI files only
-    #[arg(id = PASSWORD_ID, short = 'P', long = "password", value_name = "VALUE", hide = true, group = "password_source")]
+    // Outside the group, so that the refusal is never hidden by a conflict.
+    #[arg(id = PASSWORD_ID, short = 'P', long = "password", value_name = "VALUE", hide = true)]
     inline: Option<String>,
 }
 

@@ -32,7 +32,9 @@ pub fn judge_certificate(report: &mut Report, tls: Option<&TlsSeen>, limits: &Ce
         if days < 0 {
             report.find("certificate_dates", run.states.state(Condition::Certificate), text);
         } else if let Some(range) = thresholds.deciding(value) {
-            report.find("certificate_days", thresholds.judge(value), format!("{text}, wanted {range}"));
+            let state = thresholds.judge(value);
+            let limit = format!("{} below {}", state.name().to_lowercase(), range.to_string().trim_end_matches(':'));
+            report.find("certificate_days", state, format!("{text}, {limit}"));
         }
     }
     for (index, one) in tls.chain.iter().enumerate() {
@@ -116,8 +118,8 @@ mod tests {
 
     #[test]
     fn warning_and_critical_at_the_limits() {
-        assert_eq!(only(&seen(20)), (State::Warning, "certificate expires in 20 days, wanted 21:".into()));
-        assert_eq!(only(&seen(6)), (State::Critical, "certificate expires in 6 days, wanted 7:".into()));
+        assert_eq!(only(&seen(20)), (State::Warning, "certificate expires in 20 days, warning below 21".into()));
+        assert_eq!(only(&seen(6)), (State::Critical, "certificate expires in 6 days, critical below 7".into()));
         assert_eq!(only(&seen(-1)), (State::Critical, "certificate expired 1 day ago".into()));
     }
 

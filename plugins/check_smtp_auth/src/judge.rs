@@ -1,7 +1,7 @@
 //! From the observation to states and sentences.
 
 use common::net::{Phase, ProbeError, Trouble};
-use common::plugin::{Run, finding_of};
+use common::plugin::{Plugin as _, Run, finding_of};
 use common::proto::sasl::Mechanism;
 use common::proto::smtp::LineEnd;
 use common::report::{Condition, Finding, Report, State, quote};
@@ -48,7 +48,7 @@ fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
         Some(tls) => format!("over {}", tls.version),
         None => "without TLS".to_owned(),
     };
-    format!("{} logged in to {} by {} {way}", options.user(), common::plugin::Plugin::target(options), mechanism(seen))
+    format!("{} logged in to {} by {} {way}", options.user(), options.target(), mechanism(seen))
 }
 
 fn failed(error: &ProbeError, seen: &Seen, run: &Run) -> Finding {
@@ -95,9 +95,9 @@ fn login_refused(options: &CheckSmtpAuth, seen: &Seen, said: &Said, run: &Run) -
         535 => of(
             "credentials_rejected",
             Condition::Credential,
-            format!("credentials of {} rejected: {words}", options.user()),
+            format!("credentials of {} rejected by {}: {words}", options.user(), options.target()),
         ),
-        534 => of("auth_too_weak", Condition::Credential, format!("login of {} refused: {words}", options.user()))
+        534 => of("auth_too_weak", Condition::Credential, format!("login of {} refused by {}: {words}", options.user(), options.target()))
             .with_hint("534 means a mechanism too weak for the account, or, at some providers, that an application password is needed"),
         504 | 538 => {
             of("mechanism_refused", Condition::Credential, format!("mechanism refused: AUTH {mechanism}: {words}"))

@@ -1,3 +1,0 @@
-//! Runs every plugin against an embedded server on loopback.
-
-fn main() {}
