@@ -66,11 +66,7 @@ impl Acceptor {
         let shared = Arc::clone(&stop);
         let handler = Arc::new(handler);
         let thread = thread::spawn(move || accept_all(&listener, &shared, &handler));
-        Self {
-            address,
-            stop,
-            thread: Some(thread),
-        }
+        Self { address, stop, thread: Some(thread) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

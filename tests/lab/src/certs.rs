@@ -53,21 +53,13 @@ impl LeafOptions {
     /// A server certificate for one DNS name and no address.
     #[must_use]
     pub fn server_named(name: &str) -> Self {
-        Self {
-            common_name: name.into(),
-            dns_names: vec![name.into()],
-            ips: Vec::new(),
-            ..Self::default()
-        }
+        Self { common_name: name.into(), dns_names: vec![name.into()], ips: Vec::new(), ..Self::default() }
     }
 
     /// A client certificate for this common name.
     #[must_use]
     pub fn client_named(name: &str) -> Self {
-        Self {
-            usage: Usage::Client,
-            ..Self::server_named(name)
-        }
+        Self { usage: Usage::Client, ..Self::server_named(name) }
     }
 
     /// Changes the days left, see [`LeafOptions::days`].
@@ -100,9 +92,7 @@ impl Leaf {
     #[must_use]
     pub fn self_signed(options: &LeafOptions) -> Self {
         let key = new_key();
-        let certificate = leaf_params(options)
-            .self_signed(&key)
-            .expect("valid certificate parameters");
+        let certificate = leaf_params(options).self_signed(&key).expect("valid certificate parameters");
         Self::assemble(&certificate, &key, &[])
     }
 
@@ -166,9 +156,8 @@ impl Authority {
     #[must_use]
     pub fn leaf(&self, options: &LeafOptions) -> Leaf {
         let key = new_key();
-        let certificate = leaf_params(options)
-            .signed_by(&key, &self.issuer)
-            .expect("valid certificate parameters");
+        let certificate =
+            leaf_params(options).signed_by(&key, &self.issuer).expect("valid certificate parameters");
         let above: &[&Self] = if self.is_root { &[] } else { &[self] };
         Leaf::assemble(&certificate, &key, above)
     }
@@ -177,8 +166,7 @@ impl Authority {
     /// certificates; `intermediate_days` may bring the intermediate near its end.
     #[must_use]
     pub fn leaf_via_intermediate(&self, options: &LeafOptions, intermediate_days: i64) -> Leaf {
-        self.intermediate("Lab Intermediate CA", intermediate_days)
-            .leaf(options)
+        self.intermediate("Lab Intermediate CA", intermediate_days).leaf(options)
     }
 
     /// The authority's own certificate, PEM.
@@ -248,9 +236,7 @@ fn params_for(common_name: &str, days: i64) -> CertificateParams {
     subject.push(DnType::CommonName, common_name);
     params.distinguished_name = subject;
     params.use_authority_key_identifier_extension = true;
-    let now = OffsetDateTime::now_utc()
-        .replace_nanosecond(0)
-        .expect("zero is a valid nanosecond");
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).expect("zero is a valid nanosecond");
     params.not_after = now + Duration::days(days) + Duration::hours(1);
     params.not_before = now.min(params.not_after) - Duration::days(2);
     params

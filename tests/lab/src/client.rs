@@ -31,8 +31,7 @@ impl Reply {
     #[must_use]
     pub fn keyword(&self, keyword: &str) -> Option<&str> {
         let fits = |line: &&String| {
-            line.get(..keyword.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(keyword))
+            line.get(..keyword.len()).is_some_and(|start| start.eq_ignore_ascii_case(keyword))
         };
         self.lines.iter().find(fits).map(String::as_str)
     }
@@ -55,10 +54,7 @@ impl Client {
         socket.set_read_timeout(Some(Duration::from_secs(10)))?;
         socket.set_nodelay(true)?;
         let channel: Box<dyn Channel> = Box::new(socket.try_clone()?);
-        Ok(Self {
-            socket,
-            channel: BufReader::new(channel),
-        })
+        Ok(Self { socket, channel: BufReader::new(channel) })
     }
 
     /// Connects and speaks TLS at once.
@@ -68,9 +64,7 @@ impl Client {
 
     /// Sets another limit for each wait.
     pub fn set_timeout(&self, limit: Duration) {
-        self.socket
-            .set_read_timeout(Some(limit))
-            .expect("the limit is not zero");
+        self.socket.set_read_timeout(Some(limit)).expect("the limit is not zero");
     }
 
     /// Sends STARTTLS, expects 220 and completes the handshake.
@@ -124,18 +118,12 @@ impl Client {
     }
 
     fn into_tls(self, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
-        assert!(
-            self.channel.buffer().is_empty(),
-            "the server sent more than its reply before TLS"
-        );
+        assert!(self.channel.buffer().is_empty(), "the server sent more than its reply before TLS");
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(tls, self.socket.try_clone()?);
         stream.conn.complete_io(&mut stream.sock)?;
         let channel: Box<dyn Channel> = Box::new(stream);
-        Ok(Self {
-            socket: self.socket,
-            channel: BufReader::new(channel),
-        })
+        Ok(Self { socket: self.socket, channel: BufReader::new(channel) })
     }
 }

@@ -28,9 +28,11 @@
 
 pub mod certs;
 pub mod client;
+pub mod dovecot;
 pub mod output;
 pub mod peer;
 pub mod plugin;
+pub mod postfix;
 pub mod process;
 pub mod smtpd;
 pub mod tls;

@@ -116,13 +116,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     }
     let (head, perfdata) = split_perfdata(first)?;
     let (label, state, summary) = parse_head(head)?;
-    Ok(Parsed {
-        label,
-        state,
-        summary,
-        perfdata,
-        long,
-    })
+    Ok(Parsed { label, state, summary, perfdata, long })
 }
 
 fn check_characters(line: &str, number: usize) -> Result<(), String> {
@@ -152,9 +146,7 @@ fn split_perfdata(first: &str) -> Result<(&str, Vec<Perf>), String> {
 fn parse_head(head: &str) -> Result<(String, State, String), String> {
     let (label, rest) = head.split_once(' ').ok_or("no blank after the label")?;
     let label_ok = label.starts_with(|c: char| c.is_ascii_uppercase())
-        && label
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        && label.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     if !label_ok {
         return Err(format!("bad plugin label {label:?}"));
     }
@@ -188,28 +180,19 @@ fn parse_perfdata(mut rest: &str) -> Result<Vec<Perf>, String> {
 /// Splits `label=` or `'label'=` from the front.
 fn parse_label(text: &str) -> Result<(&str, &str), String> {
     let (label, rest, quoted) = if let Some(inner) = text.strip_prefix('\'') {
-        let (label, rest) = inner
-            .split_once('\'')
-            .ok_or_else(|| format!("open quote: {text:?}"))?;
+        let (label, rest) = inner.split_once('\'').ok_or_else(|| format!("open quote: {text:?}"))?;
         (label, rest, true)
     } else {
         let end = text.find(['=', ' ', '\'']).unwrap_or(text.len());
         (&text[..end], &text[end..], false)
     };
-    let rest = rest
-        .strip_prefix('=')
-        .ok_or_else(|| format!("no `=` after a label: {text:?}"))?;
-    let plain = label
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_./:%@+-".contains(c));
+    let rest = rest.strip_prefix('=').ok_or_else(|| format!("no `=` after a label: {text:?}"))?;
+    let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || "_./:%@+-".contains(c));
     if label.is_empty() || label.contains("::") || label.contains('=') {
         return Err(format!("label {label:?} not allowed"));
     }
     if plain == quoted {
-        return Err(format!(
-            "label {label:?}: quotes {}",
-            if quoted { "not needed" } else { "missing" }
-        ));
+        return Err(format!("label {label:?}: quotes {}", if quoted { "not needed" } else { "missing" }));
     }
     Ok((label, rest))
 }
@@ -250,9 +233,7 @@ fn parse_value(text: &str) -> Result<(Option<f64>, String), String> {
     if text == "U" {
         return Ok((None, String::new()));
     }
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(text.len());
     let (number, uom) = text.split_at(end);
     if !matches!(uom, "" | "s" | "B" | "%" | "c") {
         return Err(format!("unit {uom:?} is no base unit"));
@@ -298,18 +279,10 @@ fn check_range(text: &str, min: Option<f64>) -> Result<(), String> {
             _ => Ok(()),
         };
     };
-    let end_value = if end.is_empty() {
-        None
-    } else {
-        Some(parse_number(end)?)
-    };
+    let end_value = if end.is_empty() { None } else { Some(parse_number(end)?) };
     if start == "~" {
         let redundant = end_value.is_some() && min.is_some_and(|min| min >= 0.0);
-        return if redundant {
-            bad("`~:` although min is not negative")
-        } else {
-            Ok(())
-        };
+        return if redundant { bad("`~:` although min is not negative") } else { Ok(()) };
     }
     let start_value = parse_number(start)?;
     match end_value {
@@ -333,23 +306,14 @@ mod tests {
                     time=0.012345s;5;10;0 cert_days=5;21:;7:;0;90 'a b'=U loss=-1.5%;@10:20;~:3;-5\n\
                     certificate: CN=mail.lab.test\nsent: EHLO\n";
         let parsed = parse(text.as_bytes()).unwrap();
-        assert_eq!(
-            (parsed.label.as_str(), parsed.state),
-            ("SMTP_AUTH", State::Warning)
-        );
+        assert_eq!((parsed.label.as_str(), parsed.state), ("SMTP_AUTH", State::Warning));
         assert_eq!(parsed.summary, "certificate of mail.lab.test ends in 5 days");
         assert_eq!(parsed.labels(), ["time", "cert_days", "a b", "loss"]);
         assert_eq!(parsed.value("time"), Some(0.012_345));
         assert_eq!(parsed.value("a b"), None);
         let days = parsed.perf("cert_days").unwrap();
-        assert_eq!(
-            (days.warn.as_deref(), days.crit.as_deref()),
-            (Some("21:"), Some("7:"))
-        );
-        assert_eq!(
-            (days.min.as_deref(), days.max.as_deref()),
-            (Some("0"), Some("90"))
-        );
+        assert_eq!((days.warn.as_deref(), days.crit.as_deref()), (Some("21:"), Some("7:")));
+        assert_eq!((days.min.as_deref(), days.max.as_deref()), (Some("0"), Some("90")));
         assert_eq!(parsed.perf("loss").unwrap().uom, "%");
         assert_eq!(parsed.long, ["certificate: CN=mail.lab.test", "sent: EHLO"]);
     }

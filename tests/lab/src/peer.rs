@@ -170,28 +170,19 @@ impl Script {
     /// See [`Step::Drip`].
     #[must_use]
     pub fn drip(self, bytes: impl AsRef<[u8]>, every: Duration) -> Self {
-        self.step(Step::Drip {
-            bytes: bytes.as_ref().to_vec(),
-            every,
-        })
+        self.step(Step::Drip { bytes: bytes.as_ref().to_vec(), every })
     }
 
     /// See [`Step::Repeat`].
     #[must_use]
     pub fn repeat(self, bytes: impl AsRef<[u8]>, times: u64) -> Self {
-        self.step(Step::Repeat {
-            bytes: bytes.as_ref().to_vec(),
-            times: Some(times),
-        })
+        self.step(Step::Repeat { bytes: bytes.as_ref().to_vec(), times: Some(times) })
     }
 
     /// See [`Step::Repeat`]: until the client closes.
     #[must_use]
     pub fn repeat_forever(self, bytes: impl AsRef<[u8]>) -> Self {
-        self.step(Step::Repeat {
-            bytes: bytes.as_ref().to_vec(),
-            times: None,
-        })
+        self.step(Step::Repeat { bytes: bytes.as_ref().to_vec(), times: None })
     }
 
     /// See [`Step::Sleep`].
@@ -252,9 +243,7 @@ impl Script {
     #[must_use]
     pub fn ehlo(self, keywords: &[&str]) -> Self {
         let mut reply = String::new();
-        let lines: Vec<&str> = std::iter::once("mail.lab.test")
-            .chain(keywords.iter().copied())
-            .collect();
+        let lines: Vec<&str> = std::iter::once("mail.lab.test").chain(keywords.iter().copied()).collect();
         for (index, line) in lines.iter().enumerate() {
             let mark = if index + 1 == lines.len() { ' ' } else { '-' };
             let _ = write!(reply, "250{mark}{line}\r\n");
@@ -265,9 +254,7 @@ impl Script {
     /// Expects STARTTLS, agrees to it and completes the handshake.
     #[must_use]
     pub fn starttls(self, config: &Arc<ServerConfig>) -> Self {
-        self.expect("STARTTLS")
-            .send("220 2.0.0 Ready to start TLS\r\n")
-            .tls(config)
+        self.expect("STARTTLS").send("220 2.0.0 Ready to start TLS\r\n").tls(config)
     }
 
     /// Expects QUIT, says goodbye and closes.
@@ -320,13 +307,7 @@ impl Peer {
         let acceptor = Acceptor::start(address, move |number, stream, stop| {
             let script = &scripts[number.min(scripts.len() - 1)];
             let transcript = shared.new_transcript(number);
-            Player {
-                number,
-                wire: Wire::new(stream, transcript),
-                stop,
-                record: &shared,
-            }
-            .play(script);
+            Player { number, wire: Wire::new(stream, transcript), stop, record: &shared }.play(script);
         });
         Self { acceptor, record }
     }
@@ -354,10 +335,7 @@ impl Peer {
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
         let transcripts = self.record.transcripts.lock().unwrap();
-        transcripts
-            .iter()
-            .map(|transcript| transcript.lock().unwrap().clone())
-            .collect()
+        transcripts.iter().map(|transcript| transcript.lock().unwrap().clone()).collect()
     }
 
     /// [`Peer::received`] of the n-th connection (from 0) as text.
@@ -381,10 +359,7 @@ impl Peer {
     /// Panics when a client did something else than its script expected.
     pub fn assert_followed(&self) {
         let mismatches = self.mismatches();
-        assert!(
-            mismatches.is_empty(),
-            "the client left the script: {mismatches:#?}"
-        );
+        assert!(mismatches.is_empty(), "the client left the script: {mismatches:#?}");
     }
 }
 
@@ -477,8 +452,7 @@ impl Player<'_> {
     fn expect(&mut self, prefix: &str, at: usize) -> io::Result<Flow> {
         let line = self.wire.line()?;
         let fits = line.as_ref().is_some_and(|line| {
-            line.get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            line.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         });
         if fits {
             return Ok(Flow::Next);
@@ -487,10 +461,7 @@ impl Player<'_> {
             Some(line) => format!("{:?}", String::from_utf8_lossy(line)),
             None => "the end of the connection".to_owned(),
         };
-        let text = format!(
-            "connection {} step {at}: expected {prefix:?}, got {got}",
-            self.number
-        );
+        let text = format!("connection {} step {at}: expected {prefix:?}, got {got}", self.number);
         self.record.mismatches.lock().unwrap().push(text);
         self.wire.finish();
         Ok(Flow::Over)

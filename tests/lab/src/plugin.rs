@@ -288,11 +288,7 @@ impl Outcome {
             self.elapsed,
             self.user_sys,
             self.max_rss_kib,
-            if self.timed_out {
-                ", killed at its limit"
-            } else {
-                ""
-            },
+            if self.timed_out { ", killed at its limit" } else { "" },
             String::from_utf8_lossy(&self.stdout),
             String::from_utf8_lossy(&self.stderr),
         )
@@ -390,11 +386,8 @@ mod tests {
     #[test]
     fn run_clears_the_environment() {
         let outcome = Plugin::at("/usr/bin/env").env("LAB", "1").run();
-        let mut names: Vec<_> = outcome
-            .text()
-            .lines()
-            .map(|l| l.split('=').next().unwrap().to_owned())
-            .collect();
+        let mut names: Vec<_> =
+            outcome.text().lines().map(|l| l.split('=').next().unwrap().to_owned()).collect();
         names.sort();
         assert_eq!(names, ["LAB", "LC_ALL", "PATH"]);
     }
@@ -428,9 +421,7 @@ mod tests {
 
     #[test]
     fn command_line_is_quoted_for_a_shell() {
-        let plugin = Plugin::at("/usr/bin/check_x")
-            .env("A", "b c")
-            .args(["-w", "@1:2", "it's"]);
+        let plugin = Plugin::at("/usr/bin/check_x").env("A", "b c").args(["-w", "@1:2", "it's"]);
         assert_eq!(plugin.command_line(), r"A='b c' check_x -w @1:2 'it'\''s'");
     }
 

@@ -1,14 +1,17 @@
 //! Daemons as children in the foreground: each in a process group of its own, reached only
 //! by its own process id, stopped when dropped and when the test process dies.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::sys::{self, Signal};
 
@@ -24,10 +27,7 @@ pub fn free_port() -> u16 {
         let port = 10_000 + (random() % 22_000) as u16;
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
-        let v6_usable = v6
-            .as_ref()
-            .err()
-            .is_none_or(|error| error.kind() != io::ErrorKind::AddrInUse);
+        let v6_usable = v6.as_ref().err().is_none_or(|error| error.kind() != io::ErrorKind::AddrInUse);
         if v4.is_ok() && v6_usable {
             return port;
         }
@@ -53,6 +53,29 @@ pub fn program(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{package} is not installed ({name} is missing): tests/run installs it"))
 }
 
+/// Panics unless the lab runs as root, which daemons that change their user need.
+pub fn require_root(what: &str) {
+    let owner = std::fs::metadata("/proc/self").map(|process| process.uid());
+    assert!(owner.is_ok_and(|uid| uid == 0), "{what} needs root: run tests/run as root");
+}
+
+/// Makes a new temporary folder that daemons with their own users may search.
+#[must_use]
+pub fn shared_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
+    folder
+}
+
+/// Who puts the daemon into a process group of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// The lab, when it starts the daemon.
+    FromLab,
+    /// The daemon itself, by setsid(2), which fails for a process that leads a group already.
+    FromDaemon,
+}
+
 /// A daemon that runs in the foreground as our child.
 #[derive(Debug)]
 pub struct Daemon {
@@ -63,29 +86,22 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts the command in its own process group, output into the file `log`.
+    /// Starts the command, with its output appended to the file `log`.
     #[must_use]
-    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Self {
-        let out = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("the lab's folder is writable");
+    pub fn spawn(name: &str, mut command: Command, group: Group, log: &Path) -> Self {
+        if group == Group::FromLab {
+            command.process_group(0);
+        }
+        let out = File::options().create(true).append(true).open(log).expect("the lab's folder is writable");
         let err = out.try_clone().expect("a file handle can be doubled");
         let child = command
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
-            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let guard = guard(child.id());
-        Self {
-            name: name.to_owned(),
-            log: log.to_owned(),
-            child: Some(child),
-            guard: Some(guard),
-        }
+        Self { name: name.to_owned(), log: log.to_owned(), child: Some(child), guard: Some(guard) }
     }
 
     /// Process id, which is the id of its group as well.
@@ -102,24 +118,20 @@ impl Daemon {
         });
     }
 
+    /// Waits until something listens on the port of 127.0.0.1, without connecting: a server
+    /// that starts a process for each connection would start one for nobody.
+    pub fn wait_listening(&mut self, port: u16) {
+        self.wait_until(&format!("port {port}"), || listens(port));
+    }
+
     /// Waits until `ready` is true, polling every 2 ms.
     pub fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) {
         let until = Instant::now() + PATIENCE;
         while !ready() {
             // Not try_wait: a reaped id could belong to a stranger when stop() signals the group.
             let ended = has_exited(self.pid());
-            assert!(
-                !ended,
-                "{} ended before {what} was ready:\n{}",
-                self.name,
-                self.log_text()
-            );
-            assert!(
-                Instant::now() < until,
-                "{}: {what} not ready:\n{}",
-                self.name,
-                self.log_text()
-            );
+            assert!(!ended, "{} ended before {what} was ready:\n{}", self.name, self.log_text());
+            assert!(Instant::now() < until, "{}: {what} not ready:\n{}", self.name, self.log_text());
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -134,8 +146,8 @@ impl Daemon {
         sys::kill_group(self.pid(), Signal::Cont).expect("the daemon runs");
     }
 
-    /// Asks the daemon to end, waits, and kills what is left of its group.
-    pub fn stop(&mut self) {
+    /// Asks the daemon to end, waits up to `grace`, and kills what is left of its group.
+    pub fn stop_within(&mut self, grace: Duration) {
         let Some(mut child) = self.child.take() else {
             return;
         };
@@ -144,11 +156,12 @@ impl Daemon {
         // no signal can reach a stranger.
         let _ = sys::kill_group(group, Signal::Cont);
         let _ = sys::kill(group, Signal::Term);
-        let until = Instant::now() + Duration::from_secs(2);
+        let until = Instant::now() + grace;
         while !has_exited(group) && Instant::now() < until {
             thread::sleep(Duration::from_millis(2));
         }
         let _ = sys::kill_group(group, Signal::Kill);
+        let _ = sys::kill(group, Signal::Kill);
         let _ = child.wait();
         if let Some(mut guard) = self.guard.take() {
             let _ = guard.kill();
@@ -156,14 +169,16 @@ impl Daemon {
         }
     }
 
-    fn log_text(&self) -> String {
+    /// What the daemon has written so far.
+    #[must_use]
+    pub fn log_text(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_within(Duration::from_secs(2));
     }
 }
 
@@ -185,12 +200,19 @@ fn guard(group: u32) -> Child {
         .expect("there is a shell")
 }
 
+/// Looks the port up in the kernel's table of listening sockets (state 0A).
+fn listens(port: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has /proc");
+    let address = format!("0100007F:{port:04X}");
+    let mut rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
+    rows.any(|row| row.get(1) == Some(&address.as_str()) && row.get(3) == Some(&"0A"))
+}
+
 /// True when the process has ended, reaped or not.
 fn has_exited(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The state follows the command name, which is in brackets and may contain anything.
-    stat.rsplit_once(") ")
-        .is_none_or(|(_, rest)| rest.starts_with('Z') || rest.starts_with('X'))
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z') || rest.starts_with('X'))
 }
 
 fn random() -> u64 {

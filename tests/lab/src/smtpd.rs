@@ -142,21 +142,9 @@ impl Submission {
             record.lock().unwrap().push(Arc::clone(&transcript));
             let wire = Wire::new(stream, transcript);
             // An error of the socket means that the client is gone.
-            let _ = Session {
-                wire,
-                options: &options,
-                config: &config,
-                user: None,
-            }
-            .run();
+            let _ = Session { wire, options: &options, config: &config, user: None }.run();
         });
-        Self {
-            acceptor,
-            authority,
-            folder,
-            ca_file,
-            transcripts,
-        }
+        Self { acceptor, authority, folder, ca_file, transcripts }
     }
 
     /// Where it listens.
@@ -193,10 +181,7 @@ impl Submission {
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
         let transcripts = self.transcripts.lock().unwrap();
-        transcripts
-            .iter()
-            .map(|transcript| transcript.lock().unwrap().clone())
-            .collect()
+        transcripts.iter().map(|transcript| transcript.lock().unwrap().clone()).collect()
     }
 }
 
@@ -249,21 +234,12 @@ impl Session<'_> {
     }
 
     fn ehlo(&mut self) -> io::Result<()> {
-        let mut lines = vec![
-            self.options.host_name.clone(),
-            "PIPELINING".into(),
-            "SIZE 10240000".into(),
-        ];
+        let mut lines = vec![self.options.host_name.clone(), "PIPELINING".into(), "SIZE 10240000".into()];
         if self.options.tls == TlsMode::StartTls && !self.wire.is_tls() {
             lines.push("STARTTLS".into());
         }
         if self.auth_allowed() && !self.options.mechanisms.is_empty() {
-            let names: Vec<_> = self
-                .options
-                .mechanisms
-                .iter()
-                .map(|mechanism| mechanism.name())
-                .collect();
+            let names: Vec<_> = self.options.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
             lines.push(format!("AUTH {}", names.join(" ")));
         }
         lines.extend(["ENHANCEDSTATUSCODES".into(), "8BITMIME".into()]);
@@ -338,10 +314,7 @@ impl Session<'_> {
                 return Err("501 5.5.2 Malformed PLAIN message");
             };
             let fits = authzid.is_empty() || authzid == user;
-            Ok(self
-                .known(user)
-                .filter(|(_, expected)| fits && expected.as_bytes() == password)
-                .map(first))
+            Ok(self.known(user).filter(|(_, expected)| fits && expected.as_bytes() == password).map(first))
         }))
     }
 
@@ -356,9 +329,7 @@ impl Session<'_> {
         };
         let password = self.prompt("Password:")?;
         Ok(password.map(|password| {
-            self.known(&user)
-                .filter(|(_, expected)| expected.as_bytes() == password)
-                .map(first)
+            self.known(&user).filter(|(_, expected)| expected.as_bytes() == password).map(first)
         }))
     }
 
@@ -367,22 +338,13 @@ impl Session<'_> {
             return Ok(Err("501 5.7.0 CRAM-MD5 has no initial response"));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let challenge = format!(
-            "<{}.{}@{}>",
-            now.subsec_nanos(),
-            now.as_secs(),
-            self.options.host_name
-        );
+        let challenge = format!("<{}.{}@{}>", now.subsec_nanos(), now.as_secs(), self.options.host_name);
         let response = self.prompt(&challenge)?;
         Ok(response.and_then(|response| {
             let text = String::from_utf8_lossy(&response);
-            let (user, digest) = text
-                .rsplit_once(' ')
-                .ok_or("501 5.5.2 Malformed CRAM-MD5 response")?;
+            let (user, digest) = text.rsplit_once(' ').ok_or("501 5.5.2 Malformed CRAM-MD5 response")?;
             let known = self.known(user.as_bytes());
-            Ok(known
-                .filter(|(_, password)| cram_digest(password, &challenge) == digest)
-                .map(first))
+            Ok(known.filter(|(_, password)| cram_digest(password, &challenge) == digest).map(first))
         }))
     }
 
@@ -390,19 +352,12 @@ impl Session<'_> {
     fn prompt(&mut self, challenge: &str) -> io::Result<Result<Vec<u8>, &'static str>> {
         self.say(&format!("334 {}", BASE64.encode(challenge)))?;
         let line = self.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(if line == "*" {
-            Err("501 5.7.0 Authentication cancelled")
-        } else {
-            decode(&line)
-        })
+        Ok(if line == "*" { Err("501 5.7.0 Authentication cancelled") } else { decode(&line) })
     }
 
     /// User and password of this name.
     fn known(&self, user: &[u8]) -> Option<(&String, &String)> {
-        self.options
-            .users
-            .iter()
-            .find(|(name, _)| name.as_bytes() == user)
+        self.options.users.iter().find(|(name, _)| name.as_bytes() == user)
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
@@ -411,11 +366,7 @@ impl Session<'_> {
 
     fn read(&mut self) -> io::Result<Option<String>> {
         let line = self.wire.line()?;
-        Ok(line.map(|line| {
-            String::from_utf8_lossy(&line)
-                .trim_end_matches(['\r', '\n'])
-                .to_owned()
-        }))
+        Ok(line.map(|line| String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()))
     }
 }
 
@@ -449,9 +400,6 @@ mod tests {
     #[test]
     fn cram_digest_is_the_one_of_rfc_2195() {
         let challenge = "<1896.697170952@postoffice.reston.mci.net>";
-        assert_eq!(
-            cram_digest("tanstaaftanstaaf", challenge),
-            "b913a602c7eda7a495b4e6e7334d3890"
-        );
+        assert_eq!(cram_digest("tanstaaftanstaaf", challenge), "b913a602c7eda7a495b4e6e7334d3890");
     }
 }

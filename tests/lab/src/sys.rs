@@ -1,9 +1,6 @@
 //! The few system calls the standard library does not offer: signals by process id,
 //! waiting with resource usage, fork instead of vfork.
-#![expect(
-    unsafe_code,
-    reason = "kill, waitid, wait4 and pre_exec have no safe form in std"
-)]
+#![expect(unsafe_code, reason = "kill, waitid, wait4 and pre_exec have no safe form in std")]
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -116,11 +113,7 @@ pub(crate) fn fork_not_vfork(command: &mut Command) {
 fn send_signal(target: libc::pid_t, signal: Signal) -> io::Result<()> {
     // SAFETY: kill takes two integers and touches no memory of ours.
     let result = unsafe { libc::kill(target, signal.number()) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn process_id(pid: u32) -> io::Result<libc::pid_t> {

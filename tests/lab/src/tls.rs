@@ -54,11 +54,7 @@ pub fn server_with(leaf: &Leaf, versions: Versions, client_ca: Option<&Authority
         ),
     };
     let (chain, key) = chain_and_key(leaf);
-    Arc::new(
-        builder
-            .with_single_cert(chain, key)
-            .expect("key and certificate belong together"),
-    )
+    Arc::new(builder.with_single_cert(chain, key).expect("key and certificate belong together"))
 }
 
 /// A client that trusts only this authority.
@@ -91,9 +87,7 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn roots(authority: &Authority) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    store
-        .add(authority.ca_der().to_vec().into())
-        .expect("the lab's root is well formed");
+    store.add(authority.ca_der().to_vec().into()).expect("the lab's root is well formed");
     store
 }
 

@@ -57,15 +57,7 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream, transcript: Transcript) -> Self {
         // Small writes shall leave at once; a failure only costs time.
         let _ = stream.set_nodelay(true);
-        Self {
-            raw: Raw {
-                early: Vec::new(),
-                stream,
-            },
-            tls: None,
-            input: Vec::new(),
-            transcript,
-        }
+        Self { raw: Raw { early: Vec::new(), stream }, tls: None, input: Vec::new(), transcript }
     }
 
     pub(crate) fn socket(&self) -> &TcpStream {

@@ -1,9 +1,5 @@
 //! The scripted peer does on the wire what its script says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, TcpStream};
@@ -47,10 +43,7 @@ fn mismatch_is_recorded_and_ends_the_connection() {
     client.reply().unwrap();
     client.send("HELO x\r\n").unwrap();
     assert!(client.rest().unwrap().is_empty());
-    assert_eq!(
-        peer.mismatches(),
-        [r#"connection 0 step 1: expected "EHLO", got "HELO x\r\n""#]
-    );
+    assert_eq!(peer.mismatches(), [r#"connection 0 step 1: expected "EHLO", got "HELO x\r\n""#]);
 }
 
 #[test]
@@ -60,9 +53,7 @@ fn starttls_continues_the_transcript_in_clear() {
     let peer = Peer::start(Script::new().banner().starttls(&config).ehlo(&[]).quit());
     let mut client = Client::connect(peer.addr()).unwrap();
     client.reply().unwrap();
-    let mut client = client
-        .starttls(&tls::client(&authority), "mail.lab.test")
-        .unwrap();
+    let mut client = client.starttls(&tls::client(&authority), "mail.lab.test").unwrap();
     assert_eq!(client.command("EHLO a").unwrap().code, 250);
     assert_eq!(client.command("QUIT").unwrap().code, 221);
     let expected = [b"STARTTLS\r\n", TLS_MARK, b"EHLO a\r\nQUIT\r\n"].concat();
@@ -75,9 +66,7 @@ fn refused_certificate_is_a_tls_failure() {
     let (authority, other) = (Authority::new("Lab Root CA"), Authority::new("Other CA"));
     let config = tls::server(&authority.leaf_via_intermediate(&LeafOptions::default(), 30));
     let peer = Peer::start(Script::new().tls(&config).banner());
-    let good = Client::connect_tls(peer.addr(), &tls::client(&authority), "localhost")
-        .unwrap()
-        .reply();
+    let good = Client::connect_tls(peer.addr(), &tls::client(&authority), "localhost").unwrap().reply();
     assert_eq!(good.unwrap().code, 220);
     assert!(Client::connect_tls(peer.addr(), &tls::client(&authority), "other.lab.test").is_err());
     assert!(Client::connect_tls(peer.addr(), &tls::client(&other), "localhost").is_err());
@@ -93,9 +82,7 @@ fn expired_certificate_is_refused() {
     let authority = Authority::new("Lab Root CA");
     let config = tls::server(&authority.leaf(&LeafOptions::default().days(-3)));
     let peer = Peer::start(Script::new().tls(&config).banner());
-    let error = Client::connect_tls(peer.addr(), &tls::client(&authority), "localhost")
-        .err()
-        .unwrap();
+    let error = Client::connect_tls(peer.addr(), &tls::client(&authority), "localhost").err().unwrap();
     assert!(error.to_string().contains("expired"), "{error}");
 }
 
@@ -125,17 +112,11 @@ fn repeat_forever_ends_with_the_client() {
 
 #[test]
 fn reset_is_a_reset_and_close_is_not() {
-    let peer = Peer::start_each(vec![
-        Script::new().banner().read().reset(),
-        Script::new().banner().close(),
-    ]);
+    let peer = Peer::start_each(vec![Script::new().banner().read().reset(), Script::new().banner().close()]);
     let mut stream = connect(&peer);
     stream.write_all(b"EHLO x\r\n").unwrap();
     let mut bytes = Vec::new();
-    assert_eq!(
-        stream.read_to_end(&mut bytes).unwrap_err().kind(),
-        ErrorKind::ConnectionReset
-    );
+    assert_eq!(stream.read_to_end(&mut bytes).unwrap_err().kind(), ErrorKind::ConnectionReset);
     let mut stream = connect(&peer);
     stream.read_to_end(&mut bytes).unwrap();
     stream.write_all(b"QUIT\r\n").unwrap();
@@ -147,10 +128,7 @@ fn hold_is_silent_until_the_peer_stops() {
     let peer = Peer::start(Script::new().hold());
     let mut stream = connect(&peer);
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    assert_eq!(
-        stream.read(&mut [0; 8]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_eq!(stream.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
     let started = Instant::now();
     drop(peer);
     assert!(started.elapsed() < Duration::from_secs(1));
@@ -158,12 +136,7 @@ fn hold_is_silent_until_the_peer_stops() {
 
 #[test]
 fn mark_and_again_answer_every_line() {
-    let peer = Peer::start(
-        Script::new()
-            .mark()
-            .reply(|line| [b"250 ", line].concat())
-            .again(),
-    );
+    let peer = Peer::start(Script::new().mark().reply(|line| [b"250 ", line].concat()).again());
     let mut client = Client::connect(peer.addr()).unwrap();
     for word in ["a", "b", "c"] {
         assert_eq!(client.command(word).unwrap().lines, [word]);
@@ -172,14 +145,7 @@ fn mark_and_again_answer_every_line() {
 
 #[test]
 fn exact_and_some_read_without_lines() {
-    let peer = Peer::start(
-        Script::new()
-            .read_exact(3)
-            .send("1")
-            .read_some()
-            .send("2")
-            .close(),
-    );
+    let peer = Peer::start(Script::new().read_exact(3).send("1").read_some().send("2").close());
     let mut stream = connect(&peer);
     let mut byte = [0];
     stream.write_all(b"abc").unwrap();
