@@ -1,6 +1,8 @@
 //! The smallest plugin, and the test double of the contract: prints what it is told to.
 
+use std::num::ParseFloatError;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 struct CheckDemo {
     /// A value; `U` for one that could not be measured
     #[arg(long, value_name = "N", action = ArgAction::Append, allow_hyphen_values = true)]
-    value: Vec<String>,
+    value: Vec<Value>,
     /// Label of the n-th value
     #[arg(long, value_name = "TEXT", action = ArgAction::Append, allow_hyphen_values = true)]
     label: Vec<String>,
@@ -52,6 +54,18 @@ struct CheckDemo {
     password_file: Option<PathBuf>,
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// A number, or `U`.
+#[derive(Clone, Copy, Debug)]
+struct Value(Option<f64>);
+
+impl FromStr for Value {
+    type Err = ParseFloatError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "U" { Ok(Self(None)) } else { text.parse().map(|number| Self(Some(number))) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -107,7 +121,7 @@ impl Plugin for CheckDemo {
             Some(path) => Some(read_first_line(&read_secret_file(path)?, &path.display().to_string())?),
             None => None,
         };
-        let values = self.value.iter().map(|text| text.parse().ok()).collect();
+        let values = self.value.iter().map(|value| value.0).collect();
         Ok(Seen { values, password_bytes: secret.map(|secret| secret.len()) })
     }
 

@@ -71,11 +71,11 @@ impl Document<'_> {
         let Some(first) = findings.next() else {
             return ("nothing was checked".to_owned(), Vec::new());
         };
-        let mut summary = clean(&first.text);
+        let mut summary = sentence(&first.text);
         let mut rest = Vec::new();
         let mut left_out = 0usize;
         for finding in findings {
-            let text = clean(&finding.text);
+            let text = sentence(&finding.text);
             if finding.state == State::Ok {
                 rest.push(finding);
             } else if rest.is_empty() && summary.len() + text.len() <= SUMMARY_ROOM {
@@ -105,8 +105,12 @@ impl Document<'_> {
 
         let mut long = String::new();
         let mut line = |text: &str| {
-            long.push_str(&clean(text));
-            long.push('\n');
+            let text = clean(text);
+            // A blank line says nothing, and at the end it would look like a second result.
+            if !text.trim().is_empty() {
+                long.push_str(text.trim_end());
+                long.push('\n');
+            }
         };
         for finding in rest {
             match finding.state {
@@ -177,9 +181,12 @@ impl Document<'_> {
             "# TYPE vedette_state gauge\nvedette_state{{plugin=\"{plugin}\",target=\"{target}\"}} {}\n",
             self.state.exit_code()
         );
-        for (label, metric) in self.named_metrics() {
+        // Labels that differ only in characters a series name cannot hold stay distinct too.
+        let names: Vec<String> = self.named_metrics().map(|(label, _)| prometheus_name(&label)).collect();
+        let names = distinct_labels(names.iter().map(String::as_str));
+        for (name, metric) in names.iter().zip(self.report.metrics()) {
             let Some(value) = metric.value else { continue };
-            let name = format!("vedette_{plugin}_{}", prometheus_name(&label));
+            let name = format!("vedette_{plugin}_{name}");
             out.push_str(&format!(
                 "# TYPE {name} gauge\n{name}{{target=\"{target}\"}} {}\n",
                 super::format_number(value)
@@ -191,6 +198,14 @@ impl Document<'_> {
     fn named_metrics(&self) -> impl Iterator<Item = (String, &Perfdata)> {
         let metrics = self.report.metrics();
         distinct_labels(metrics.iter().map(|metric| metric.label.as_str())).into_iter().zip(metrics)
+    }
+}
+
+/// Foreign text as one sentence of the first line, never empty.
+fn sentence(text: &str) -> String {
+    match clean(text).trim() {
+        "" => "no details".to_owned(),
+        text => text.to_owned(),
     }
 }
 
@@ -288,6 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn blank_texts_leave_no_gaps() {
+        let mut report = Report::new();
+        report.find("a", State::Warning, "\n");
+        report.find("b", State::Warning, " two ");
+        report.context(0, "\r\n");
+        report.context(0, "three ");
+        assert_eq!(render(&document(&report, 8192), Format::Text), "DEMO WARNING: no details; two\nthree\n");
+    }
+
+    #[test]
     fn many_findings_leave_the_first_line_readable() {
         let mut report = Report::new();
         for number in 0..40 {
@@ -344,6 +369,17 @@ mod tests {
         let text = render(&document(&sample(), 8192), Format::Prometheus);
         assert!(text.contains("vedette_state{plugin=\"demo\",target=\"host \\\"a\\\"\"} 2\n"), "{text}");
         assert!(text.contains("\nvedette_demo_time{target=\"host \\\"a\\\"\"} 0.25\n"), "{text}");
+    }
+
+    #[test]
+    fn prometheus_series_are_distinct() {
+        let mut report = sample();
+        for label in ["a b", "a.b"] {
+            let perfdata = Perfdata::new(&TIME, Some(1.0), Thresholds::default());
+            report.push(Perfdata { label: label.into(), ..perfdata });
+        }
+        let text = render(&document(&report, 8192), Format::Prometheus);
+        assert!(text.contains("\nvedette_demo_a_b{") && text.contains("\nvedette_demo_a_b_2{"), "{text}");
     }
 
     proptest! {
