@@ -6,8 +6,9 @@
 //! that leaves `master` behind when it is killed, and spends two seconds on checks.
 //!
 //! Observed with Postfix 3.7 when the SASL server goes away:
-//! - a session that is open already gets `454 4.7.0 Temporary authentication failure`;
-//! - without `smtpd_tls_auth_only` every new session dies before the greeting ("no SASL
+//! - a session that is open already gets `454 4.7.0 Temporary authentication failure`, and
+//!   so does the next one that the same `smtpd` process serves;
+//! - without `smtpd_tls_auth_only` every later session dies before the greeting ("no SASL
 //!   authentication mechanisms"): the port accepts and closes, or stays silent while
 //!   `master` throttles the service (60 s by default, 1 s here);
 //! - with `smtpd_tls_auth_only` the greeting, EHLO and the TLS handshake still work, and the

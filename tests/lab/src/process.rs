@@ -148,20 +148,28 @@ impl Daemon {
 
     /// Asks the daemon to end, waits up to `grace`, and kills what is left of its group.
     pub fn stop_within(&mut self, grace: Duration) {
+        let group = self.pid();
+        if group != 0 {
+            // A frozen daemon could not obey. The id stays taken until kill_group() below
+            // reaps it, so no signal can reach a stranger.
+            let _ = sys::kill_group(group, Signal::Cont);
+            let _ = sys::kill(group, Signal::Term);
+            let until = Instant::now() + grace;
+            while !has_exited(group) && Instant::now() < until {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+        self.kill_group();
+    }
+
+    /// Kills the whole group at once, without asking.
+    pub fn kill_group(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        let group = child.id();
-        // The first child leads the group; the id stays taken until it is reaped below, so
-        // no signal can reach a stranger.
-        let _ = sys::kill_group(group, Signal::Cont);
-        let _ = sys::kill(group, Signal::Term);
-        let until = Instant::now() + grace;
-        while !has_exited(group) && Instant::now() < until {
-            thread::sleep(Duration::from_millis(2));
-        }
-        let _ = sys::kill_group(group, Signal::Kill);
-        let _ = sys::kill(group, Signal::Kill);
+        let _ = sys::kill_group(child.id(), Signal::Kill);
+        // It may not lead a group yet.
+        let _ = sys::kill(child.id(), Signal::Kill);
         let _ = child.wait();
         if let Some(mut guard) = self.guard.take() {
             let _ = guard.kill();
@@ -186,11 +194,7 @@ impl Drop for Daemon {
 /// test runner's timeout): a shell that waits for the end of a pipe only we hold open.
 fn guard(group: u32) -> Child {
     Command::new("/bin/sh")
-        .args([
-            "-c",
-            "trap '' INT TERM HUP; read -r _; kill -CONT -- \"-$1\"; kill -KILL -- \"-$1\"",
-            "guard",
-        ])
+        .args(["-c", "trap '' INT TERM HUP; read -r _; kill -s CONT -- -$1; kill -s KILL -- -$1", "guard"])
         .arg(group.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
