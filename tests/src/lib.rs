@@ -25,18 +25,21 @@ const START: Duration = Duration::from_millis(300);
 /// More than a debug build needs, much less than any attempt to hold what a peer floods.
 pub const MEMORY_KIB: u64 = 16 * 1024;
 
+/// What `-t` is when it is not given.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A call of a plugin with a time limit that is asserted.
 #[derive(Clone, Debug)]
 pub struct Check {
     plugin: Plugin,
-    timeout: Duration,
+    timeout: Option<Duration>,
 }
 
 impl Check {
     /// The built binary or example of this name, with its own default time limit.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { plugin: Plugin::new(name), timeout: Duration::from_secs(10) }
+        Self { plugin: Plugin::new(name), timeout: None }
     }
 
     /// Adds one argument.
@@ -67,17 +70,21 @@ impl Check {
         self
     }
 
-    /// Adds `-t`; the run must keep it.
+    /// Sets `-t`, which the run must keep; the last call counts.
     #[must_use]
     pub fn timeout(mut self, seconds: f64) -> Self {
-        self.timeout = Duration::from_secs_f64(seconds);
-        self.arg("-t").arg(seconds.to_string())
+        self.timeout = Some(Duration::from_secs_f64(seconds));
+        self
     }
 
     /// Starts it, for tests that run several at once or send signals.
     #[must_use]
     pub fn start(&self) -> Started {
-        Started { running: self.plugin.spawn(), timeout: self.timeout }
+        let plugin = match self.timeout {
+            Some(limit) => self.plugin.clone().arg("-t").arg(limit.as_secs_f64().to_string()),
+            None => self.plugin.clone(),
+        };
+        Started { running: plugin.spawn(), timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT) }
     }
 
     /// Runs it to the end without reading the output.

@@ -226,6 +226,8 @@ impl SmtpClient {
             (_, 0) => {}
             (Trouble::Timeout, bytes) => {
                 failure.text.push_str(&format!(": {bytes} bytes came, but no whole reply (tarpit?)"));
+                failure.hint =
+                    Some("a tarpit, a greeting delay or an overloaded server: -t gives it more time".to_owned());
             }
             (_, bytes) => failure.text.push_str(&format!(" in the middle of a reply ({bytes} bytes)")),
         }

@@ -53,7 +53,9 @@ fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
 
 fn failed(error: &ProbeError, seen: &Seen, run: &Run) -> Finding {
     let mut finding = finding_of(error, &run.states);
-    let silent = error.trouble == Trouble::Timeout && error.phase == Phase::WaitingForBanner;
+    // A hint is there already when bytes came, only too few.
+    let silent =
+        error.trouble == Trouble::Timeout && error.phase == Phase::WaitingForBanner && error.hint.is_none();
     if let (true, Some(address), Some(connect)) = (silent, seen.address, seen.times.connect) {
         finding.text.push_str(&format!(" ({address} accepted the connection in {:.1} ms)", connect * 1000.0));
         finding = finding.with_hint(
