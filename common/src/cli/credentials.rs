@@ -1,7 +1,6 @@
 //! Who logs in. A secret comes from a file, a variable or a descriptor, never from the
 //! command line: argv stands in the process list and in the engine's API.
 
-use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::parse::UsageError;
-use crate::net::{ProbeError, SecretBytes, cause, read_first_line, read_secret_file};
+use crate::net::{ProbeError, SecretBytes, read_first_line, read_secret_descriptor, read_secret_file};
 
 /// User and password.
 #[derive(Args, Clone, Debug)]
@@ -95,13 +94,7 @@ impl PasswordArgs {
             return read_first_line(&Zeroizing::new(value.into_vec()), &format!("environment variable {name}"));
         }
         if let Some(number) = self.password_fd {
-            let fail = |error: &std::io::Error| {
-                ProbeError::local(format!("cannot read file descriptor {number}: {}", cause(error)))
-            };
-            // Opened by name, so that no descriptor number has to be trusted.
-            let file = File::open(format!("/dev/fd/{number}")).map_err(|error| fail(&error))?;
-            let bytes = crate::net::read_all(file).map_err(|error| fail(&error))?;
-            return read_first_line(&bytes, &format!("file descriptor {number}"));
+            return read_first_line(&read_secret_descriptor(number)?, &format!("file descriptor {number}"));
         }
         if let Some(value) = &self.inline {
             return read_first_line(value.as_bytes(), "password of the INI file");

@@ -52,7 +52,7 @@ impl UsageError {
 /// Reads arguments (the program's name first), expands `--extra-opts`, refuses secrets in
 /// argv.
 pub fn parse<P: CommandFactory + FromArgMatches>(
-    command: Command,
+    mut command: Command,
     arguments: Vec<OsString>,
 ) -> Result<Parsed<P>, UsageError> {
     let program = command.get_name().to_owned();
@@ -63,14 +63,14 @@ pub fn parse<P: CommandFactory + FromArgMatches>(
     }
     let arguments = if entries.is_empty() { arguments } else { merged(&command, arguments, &entries)? };
     let inline_allowed = arguments.inline_allowed;
-    match command.try_get_matches_from(arguments.all) {
+    match command.try_get_matches_from_mut(arguments.all) {
         Ok(matches) => {
             refuse_password(&matches, inline_allowed)?;
-            P::from_arg_matches(&matches).map(Parsed::Run).map_err(|error| explain(&error))
+            P::from_arg_matches(&matches).map(Parsed::Run).map_err(|error| explain(&error, &command))
         }
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Show(error.to_string())),
-            _ => Err(explain(&error)),
+            _ => Err(explain(&error, &command)),
         },
     }
 }
@@ -132,8 +132,8 @@ fn merged(command: &Command, arguments: Arguments, entries: &[Entry]) -> Result<
 /// Identifiers of the options on the command line alone, where required ones may still be
 /// missing.
 fn given_ids(command: &Command, arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
-    let relaxed = command.clone().mut_args(|arg| arg.required(false));
-    match relaxed.try_get_matches_from(arguments) {
+    let mut relaxed = command.clone().mut_args(|arg| arg.required(false));
+    match relaxed.try_get_matches_from_mut(arguments) {
         Ok(matches) => Ok(matches
             .ids()
             .map(|id| id.as_str().to_owned())
@@ -143,7 +143,7 @@ fn given_ids(command: &Command, arguments: &[OsString]) -> Result<Vec<String>, U
             })
             .collect()),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => Ok(Vec::new()),
-        Err(error) => Err(explain(&error)),
+        Err(error) => Err(explain(&error, &relaxed)),
     }
 }
 
@@ -157,7 +157,7 @@ fn refuse_password(matches: &ArgMatches, inline_allowed: bool) -> Result<(), Usa
 
 /// clap's error as `option: what is wrong`. Values are shown only when clap names the
 /// option they belong to, never for stray words, which may be a misplaced secret.
-fn explain(error: &clap::Error) -> UsageError {
+fn explain(error: &clap::Error, command: &Command) -> UsageError {
     let text = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
@@ -167,10 +167,10 @@ fn explain(error: &clap::Error) -> UsageError {
     let argument = text(ContextKind::InvalidArg).unwrap_or_default();
     let option = option_name(&argument);
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
-    let suggestion = text(ContextKind::SuggestedArg).map(|name| format!(" (did you mean {name}?)"));
     let cause = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            format!("unknown option{}", suggestion.unwrap_or_default())
+            let meant = similar(&argument, command).map(|name| format!(" (did you mean --{name}?)"));
+            format!("unknown option{}", meant.unwrap_or_default())
         }
         ErrorKind::UnknownArgument => {
             return UsageError::new("arguments", "a word that belongs to no option (quote values with blanks)");
@@ -193,6 +193,19 @@ fn explain(error: &clap::Error) -> UsageError {
         other => other.as_str().unwrap_or("not understood").to_owned(),
     };
     UsageError::new(if option.is_empty() { "arguments".to_owned() } else { option }, cause)
+}
+
+/// The option that shares the longest beginning with a mistyped one, four letters at
+/// least. clap's own search costs more than all the rest of a refused start.
+fn similar<'a>(mistyped: &str, command: &'a Command) -> Option<&'a str> {
+    let typed = mistyped.strip_prefix("--")?.split('=').next()?;
+    let shared = |name: &str| typed.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    // Of equals the first in the order of the help.
+    let (_, best) = visible.filter_map(clap::Arg::get_long).enumerate().max_by_key(|(index, name)| {
+        (shared(name), std::cmp::Reverse(*index))
+    })?;
+    (shared(best) >= 4).then_some(best)
 }
 
 /// `--warning` out of `--warning <RANGE>`, without a value that was glued on.

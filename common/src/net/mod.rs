@@ -18,8 +18,7 @@ pub mod smtp;
 
 pub use deadline::{Deadline, Phase};
 pub use error::{ProbeError, Trouble, cause};
-pub use secret::{SecretBytes, read_first_line, read_secret_file};
-pub(crate) use secret::read_all;
+pub use secret::{SecretBytes, read_first_line, read_secret_descriptor, read_secret_file};
 
 #[cfg(feature = "tcp")]
 pub use resolve::{Family, resolve};

@@ -32,7 +32,9 @@ pub fn read_secret_file(path: &Path) -> Result<SecretBytes, ProbeError> {
         let text = format!("{shown} is too open (mode {mode:04o}): others could read or change the secret");
         return Err(ProbeError::local(text).with_hint(format!("chmod g-w,o= {shown}")));
     }
-    read_all(file).map_err(|error| fail(&error)).and_then(|bytes| {
+    // A regular file says how long it is; a pipe does not.
+    let expected = if metadata.is_file() { usize::try_from(metadata.len()).unwrap_or(LONGEST) } else { LONGEST };
+    read_all(file, expected).map_err(|error| fail(&error)).and_then(|bytes| {
         if bytes.len() > LONGEST {
             Err(ProbeError::local(format!("cannot read {shown}: longer than {LONGEST} bytes")))
         } else {
@@ -55,12 +57,22 @@ pub fn read_first_line(bytes: &[u8], source: &str) -> Result<SecretBytes, ProbeE
     Ok(Zeroizing::new(line.to_vec()))
 }
 
-/// Reads at most one byte more than the limit, into a buffer that never grows and so
-/// leaves no copy behind.
-pub(crate) fn read_all(file: File) -> std::io::Result<SecretBytes> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+/// Reads at most one byte more than the limit, into a buffer that does not grow (unless
+/// the file does meanwhile) and so leaves no copy behind.
+fn read_all(file: File, expected: usize) -> std::io::Result<SecretBytes> {
+    // Room to see the end without growing: std asks for 32 bytes more.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(LONGEST) + 64));
     file.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a secret from a descriptor that the caller opened and inherited to us.
+pub fn read_secret_descriptor(number: u16) -> Result<SecretBytes, ProbeError> {
+    let fail =
+        |error: &std::io::Error| ProbeError::local(format!("cannot read file descriptor {number}: {}", cause(error)));
+    // Opened by name, so that no descriptor number has to be trusted.
+    let file = File::open(format!("/dev/fd/{number}")).map_err(|error| fail(&error))?;
+    read_all(file, LONGEST).map_err(|error| fail(&error))
 }
 
 #[cfg(test)]

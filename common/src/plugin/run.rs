@@ -33,7 +33,10 @@ pub fn main<P: Plugin>() -> ! {
 fn command<P: Plugin>() -> Command {
     let states: String = P::STATES.iter().map(|(state, when)| format!("  {:<9} {when}\n", state.name())).collect();
     let examples: String = P::EXAMPLES.iter().map(|(line, what)| format!("  {what}:\n    {line}\n")).collect();
-    P::command().after_help(format!("States:\n{states}\nExamples:\n{examples}"))
+    // A fixed usage line, or clap puts one together from all options for each error.
+    P::command()
+        .override_usage(format!("{} [OPTIONS]", P::NAME))
+        .after_help(format!("States:\n{states}\nExamples:\n{examples}"))
 }
 
 fn usage_rules<P: Plugin>(plugin: &P) -> Result<(), UsageError> {

@@ -27,6 +27,7 @@
 )]
 
 pub mod certs;
+pub mod cost;
 pub mod client;
 pub mod dovecot;
 pub mod output;

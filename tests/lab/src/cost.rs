@@ -1,0 +1,110 @@
+//! What a whole process costs, measured from outside: for the benches and the budgets.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// The cost of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// From the call that starts it to its end.
+    pub wall: Duration,
+    /// User and kernel mode.
+    pub cpu: Duration,
+    /// Exit code.
+    pub code: Option<i32>,
+}
+
+/// A command line to measure. Its output goes nowhere, its environment is empty.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    program: std::path::PathBuf,
+    arguments: Vec<std::ffi::OsString>,
+}
+
+impl Candidate {
+    /// A program with its arguments.
+    pub fn new<A: AsRef<OsStr>>(program: impl AsRef<Path>, arguments: impl IntoIterator<Item = A>) -> Self {
+        let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned()).collect();
+        Self { program: program.as_ref().to_owned(), arguments }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// Runs it once.
+    #[must_use]
+    #[expect(clippy::zombie_processes, reason = "sys::reap waits for it, with its resource usage")]
+    pub fn run(&self) -> Cost {
+        let started = Instant::now();
+        let child = self.command().spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        sys::wait_exit(child.id()).expect("a child of ours");
+        let wall = started.elapsed();
+        let exit = sys::reap(child.id()).expect("a child of ours");
+        Cost { wall, cpu: exit.user_sys, code: exit.code }
+    }
+
+    /// Peak resident set of one run in KiB. Started by fork, so that the pages of this
+    /// process do not count, which they would after vfork.
+    #[must_use]
+    #[expect(clippy::zombie_processes, reason = "sys::reap waits for it, with its resource usage")]
+    pub fn peak_rss_kib(&self) -> u64 {
+        let mut command = self.command();
+        sys::fork_not_vfork(&mut command);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        sys::wait_exit(child.id()).expect("a child of ours");
+        sys::reap(child.id()).expect("a child of ours").max_rss_kib
+    }
+
+    /// System calls of one run, all threads, by strace.
+    #[must_use]
+    pub fn system_calls(&self) -> u64 {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/stdout", "-e", "signal=none"]).arg(&self.program);
+        let output = command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin").output();
+        let output = output.expect("strace is installed: tests/run installs it");
+        // One line a call; one that was interrupted by another thread's takes two.
+        let lines = output.stdout.split(|byte| *byte == b'\n');
+        let calls = lines.filter(|line| {
+            let text = String::from_utf8_lossy(line);
+            text.contains('(') && !text.contains("resumed>")
+        });
+        calls.count() as u64
+    }
+
+    /// Instructions of one run, by callgrind.
+    #[must_use]
+    pub fn instructions(&self) -> u64 {
+        let mut command = Command::new("valgrind");
+        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&self.program);
+        // Variables cost the dynamic loader instructions; no two shells have the same.
+        let command = command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        let output = command.output().expect("valgrind is installed: tests/run installs it");
+        let text = String::from_utf8_lossy(&output.stderr);
+        let collected = text.split("Collected : ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        collected.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no count in {text}"))
+    }
+}
+
+/// Runs two commands in turn, one round to warm up first, and returns the costs of both.
+/// Interleaved, so that a machine that changes its speed changes it for both.
+#[must_use]
+pub fn interleaved(ours: &Candidate, theirs: &Candidate, runs: usize) -> (Vec<Cost>, Vec<Cost>) {
+    let _ = (ours.run(), theirs.run());
+    (0..runs).map(|_| (ours.run(), theirs.run())).unzip()
+}
+
+/// The median of some durations, in milliseconds.
+#[must_use]
+pub fn median_ms(durations: impl Iterator<Item = Duration>) -> f64 {
+    let mut sorted: Vec<Duration> = durations.collect();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).map_or(f64::NAN, |middle| middle.as_secs_f64() * 1000.0)
+}
