@@ -188,15 +188,14 @@ impl Connector {
 
     fn failed(&self, error: ProbeError, first: &[u8]) -> Box<HandshakeFailure> {
         let seen = if self.recorder.chain().is_empty() { None } else { self.judge().ok() };
-        let is_text = !first.is_empty()
+        // Only the first line: behind words that somebody injected comes the server's own TLS.
+        let first = first.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        let is_text = !first.trim_ascii().is_empty()
             && first.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
         if !is_text {
             return Box::new(HandshakeFailure { error, seen, plaintext: None });
         }
-        let text = format!(
-            "TLS handshake failed: the server answered in plaintext {}",
-            quoted(first.split(|byte| *byte == b'\n').next().unwrap_or_default())
-        );
+        let text = format!("TLS handshake failed: the server answered in plaintext {}", quoted(first));
         let error = ProbeError::new(Trouble::Tls, Phase::NegotiatingTls, text);
         Box::new(HandshakeFailure { error, seen, plaintext: Some(first.to_vec()) })
     }
