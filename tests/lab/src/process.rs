@@ -53,6 +53,17 @@ pub fn program(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{package} is not installed ({name} is missing): tests/run installs it"))
 }
 
+/// Whether a scenario has to be left out because this run has no root (`tests/run` as an
+/// ordinary user sets `VEDETTE_WITHOUT_ROOT`), and says so.
+#[must_use]
+pub fn left_out_without_root(what: &str) -> bool {
+    let without = std::env::var_os("VEDETTE_WITHOUT_ROOT").is_some();
+    if without {
+        println!("LEFT OUT: {what} needs root");
+    }
+    without
+}
+
 /// Panics unless the lab runs as root, which daemons that change their user need.
 pub fn require_root(what: &str) {
     let owner = std::fs::metadata("/proc/self").map(|process| process.uid());
