@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::parse::UsageError;
+use crate::proto::names::Host;
 use crate::net::tls::{MinimumVersion, TlsOptions, Trust};
 use crate::report::{Range, Thresholds};
 
@@ -31,7 +32,7 @@ pub struct TlsArgs {
     pub tls_min: String,
     /// Name to send as SNI and to expect in the certificate, instead of the host's
     #[arg(long, alias = "servername", value_name = "NAME")]
-    pub sni: Option<String>,
+    pub sni: Option<Host>,
     /// Trust the CA certificates of this PEM file instead of the system's
     #[arg(long, aliases = ["ca", "ssl-ca"], value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
@@ -67,7 +68,7 @@ impl TlsArgs {
             (None, false) => Trust::System,
         };
         let client = self.cert_file.clone().zip(self.key_file.clone());
-        Ok(TlsOptions { server_name: self.sni.clone(), minimum, trust, client })
+        Ok(TlsOptions { server_name: self.sni.as_ref().map(Host::lookup_name), minimum, trust, client })
     }
 }
 

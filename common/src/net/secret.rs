@@ -1,8 +1,8 @@
 //! Files that hold a secret: read once, and refused when others can read them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -20,9 +20,8 @@ const LONGEST: usize = 65_536;
 pub fn read_secret_file(path: &Path) -> Result<SecretBytes, ProbeError> {
     let shown = path.display();
     let fail = |error: &std::io::Error| ProbeError::local(format!("cannot read {shown}: {}", cause(error)));
-    // O_NONBLOCK: a named pipe without a writer must not eat the deadline.
-    let file =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(|error| fail(&error))?;
+    // A named pipe may keep us waiting for its writer; the watchdog bounds that.
+    let file = File::open(path).map_err(|error| fail(&error))?;
     let metadata = file.metadata().map_err(|error| fail(&error))?;
     if metadata.is_dir() {
         return Err(ProbeError::local(format!("cannot read {shown}: it is a directory")));
@@ -34,13 +33,7 @@ pub fn read_secret_file(path: &Path) -> Result<SecretBytes, ProbeError> {
     }
     // A regular file says how long it is; a pipe does not.
     let expected = if metadata.is_file() { usize::try_from(metadata.len()).unwrap_or(LONGEST) } else { LONGEST };
-    read_all(file, expected).map_err(|error| fail(&error)).and_then(|bytes| {
-        if bytes.len() > LONGEST {
-            Err(ProbeError::local(format!("cannot read {shown}: longer than {LONGEST} bytes")))
-        } else {
-            Ok(bytes)
-        }
-    })
+    read_all(file, expected, &shown.to_string())
 }
 
 /// The first line of a secret, without its end; an empty one is an error, because a
@@ -59,20 +52,25 @@ pub fn read_first_line(bytes: &[u8], source: &str) -> Result<SecretBytes, ProbeE
 
 /// Reads at most one byte more than the limit, into a buffer that does not grow (unless
 /// the file does meanwhile) and so leaves no copy behind.
-fn read_all(file: File, expected: usize) -> std::io::Result<SecretBytes> {
+fn read_all(file: File, expected: usize, shown: &str) -> Result<SecretBytes, ProbeError> {
     // Room to see the end without growing: std asks for 32 bytes more.
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(LONGEST) + 64));
-    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(LONGEST as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| ProbeError::local(format!("cannot read {shown}: {}", cause(&error))))?;
+    if bytes.len() > LONGEST {
+        return Err(ProbeError::local(format!("cannot read {shown}: longer than {LONGEST} bytes")));
+    }
     Ok(bytes)
 }
 
 /// Reads a secret from a descriptor that the caller opened and inherited to us.
 pub fn read_secret_descriptor(number: u16) -> Result<SecretBytes, ProbeError> {
-    let fail =
-        |error: &std::io::Error| ProbeError::local(format!("cannot read file descriptor {number}: {}", cause(error)));
+    let shown = format!("file descriptor {number}");
     // Opened by name, so that no descriptor number has to be trusted.
-    let file = File::open(format!("/dev/fd/{number}")).map_err(|error| fail(&error))?;
-    read_all(file, LONGEST).map_err(|error| fail(&error))
+    let file = File::open(format!("/dev/fd/{number}"))
+        .map_err(|error| ProbeError::local(format!("cannot read {shown}: {}", cause(&error))))?;
+    read_all(file, LONGEST, &shown)
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl SmtpClient {
             return Err(StarttlsFailure::Refused(reply));
         }
         if !self.incoming.is_empty() {
-            return Err(StarttlsFailure::Injected(std::mem::take(&mut self.incoming)));
+            return Err(StarttlsFailure::Injected(self.redactor.mask(&std::mem::take(&mut self.incoming))));
         }
         self.handshake(connector).map_err(|failure| match &failure.plaintext {
             // The same, but arrived a moment later.

@@ -7,6 +7,8 @@ use super::SecretBytes;
 
 /// Shorter ones would be found in innocent text and give themselves away.
 const SHORTEST: usize = 4;
+/// This much of a longer secret is masked even if the rest is missing.
+const SHORTEST_CUT: usize = 8;
 const MASK: &[u8] = b"****";
 
 /// The secrets of a run.
@@ -37,15 +39,26 @@ impl Redactor {
         let mut out = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while let Some((first, tail)) = rest.split_first() {
-            if let Some(behind) = self.secrets.iter().find_map(|secret| rest.strip_prefix(secret.as_slice())) {
-                out.extend_from_slice(MASK);
-                rest = behind;
-            } else {
-                out.push(*first);
-                rest = tail;
+            match self.hidden(rest).and_then(|length| rest.get(length..)) {
+                Some(behind) => {
+                    out.extend_from_slice(MASK);
+                    rest = behind;
+                }
+                None => {
+                    out.push(*first);
+                    rest = tail;
+                }
             }
         }
         out
+    }
+
+    /// How many bytes at the start of the text are a secret, or the beginning of one that a
+    /// server cut off.
+    fn hidden(&self, text: &[u8]) -> Option<usize> {
+        let common = |secret: &SecretBytes| secret.iter().zip(text).take_while(|(a, b)| a == b).count();
+        let lengths = self.secrets.iter().map(|secret| (common(secret), secret.len().min(SHORTEST_CUT)));
+        lengths.filter(|(length, enough)| length >= enough).map(|(length, _)| length).max()
     }
 }
 
@@ -73,6 +86,14 @@ mod tests {
         let redactor = redactor(&[b"hunter2", b"hunter2hunter3", b"abc"]);
         assert_eq!(redactor.mask(b"say hunter2hunter3 or hunter2, abc"), b"say **** or ****, abc");
         assert_eq!(format!("{redactor:?}"), "Redactor(2 secrets)");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_goes_too() {
+        let redactor = redactor(&[b"AHByb2JlAGh1bnRlcjI=", b"short"]);
+        assert_eq!(redactor.mask(b"500 AUTH PLAIN AHByb2JlAGh1bnRl..."), b"500 AUTH PLAIN ****...");
+        assert_eq!(redactor.mask(b"AHByb2J shor"), b"AHByb2J shor", "too little to tell");
+        assert_eq!(redactor.mask(b"shortshort"), b"********");
     }
 
     proptest! {

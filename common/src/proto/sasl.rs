@@ -94,6 +94,9 @@ pub enum SaslError {
     /// digest of his choice.
     #[error("challenge is empty")]
     EmptyChallenge,
+    /// Success although nothing was proved yet: such a server lets everybody in.
+    #[error("server accepts before {0} has proved anything")]
+    TooEarly(Mechanism),
 }
 
 /// One exchange of a mechanism.
@@ -134,6 +137,16 @@ impl Exchange {
             (Mechanism::CramMd5, 0) => Ok(self.cram_md5(challenge)),
             (mechanism, _) => Err(SaslError::TooManyChallenges(mechanism)),
         }
+    }
+
+    /// Fails while the password, or the proof of knowing it, has not been sent: a success
+    /// at this point says nothing about the login.
+    pub const fn finished(&self) -> Result<(), SaslError> {
+        let messages = match self.mechanism {
+            Mechanism::Plain | Mechanism::CramMd5 => 1,
+            Mechanism::Login => 2,
+        };
+        if self.step < messages { Err(SaslError::TooEarly(self.mechanism)) } else { Ok(()) }
     }
 
     /// RFC 4616: authzid NUL authcid NUL password.
@@ -202,6 +215,18 @@ mod tests {
         assert_eq!(login.respond(b"User Name\0").unwrap().as_slice(), b"tim");
         assert_eq!(login.respond(b"Password:").unwrap().as_slice(), b"pw");
         assert!(login.respond(b"And your PIN:").is_err());
+    }
+
+    #[test]
+    fn a_success_counts_only_behind_the_proof() {
+        let mut login = exchange(Mechanism::Login, "tim", "pw");
+        for _ in 0..2 {
+            assert_eq!(login.finished(), Err(SaslError::TooEarly(Mechanism::Login)));
+            login.respond(b"").unwrap();
+        }
+        assert_eq!(login.finished(), Ok(()));
+        let mut plain = exchange(Mechanism::Plain, "tim", "pw");
+        assert!(plain.finished().is_err() && plain.initial().is_some() && plain.finished().is_ok());
     }
 
     /// The example of RFC 2195 section 2.
