@@ -6,6 +6,7 @@ use crate::report::{Thresholds, TimeRange};
 
 /// Thresholds on the time of the whole run.
 #[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Thresholds")]
 pub struct TimeThresholdArgs {
     /// WARNING when the whole run takes longer, in seconds or with a unit (500ms)
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::exit;
 use super::sys;
-use crate::net::{Deadline, ProbeError};
+use crate::net::{Deadline, Phase, ProbeError};
 use crate::report::State;
 
 /// How much later than the check itself the watchdog acts.
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(60);
 pub(super) struct Verdict {
     /// State of a timeout, after `--map-state`.
     pub(super) timeout: State,
-    /// State of a stop by signal, after `--map-state`.
+    /// State of a stop by signal or before anything was checked, after `--map-state`.
     pub(super) stopped: State,
     /// `--exit-ok`
     pub(super) exit_ok: bool,
@@ -39,6 +39,8 @@ pub(super) fn start(deadline: Deadline, verdict: Verdict) -> Result<(), ProbeErr
 fn watch(deadline: &Deadline, verdict: Verdict) -> ! {
     let (state, text) = match sys::wait_for_signal(deadline.left() + GRACE) {
         Some(name) => (verdict.stopped, format!("stopped by {name} while {}", deadline.phase())),
+        // Nothing of the target was touched yet: a secret file that never ends, for example.
+        None if deadline.phase() == Phase::Starting => (verdict.stopped, deadline.timeout().text),
         None => (verdict.timeout, deadline.timeout().text),
     };
     if exit::claimed() {

@@ -48,10 +48,10 @@ pub struct CheckSmtpAuth {
     #[command(flatten)]
     certificate: CertificateArgs,
     /// Name or address literal to say in EHLO, instead of our address
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "SMTP")]
     helo: Option<HeloName>,
     /// Longest reply to read from the server
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = parse_size, help_heading = "SMTP")]
     max_reply: usize,
     #[command(flatten)]
     thresholds: TimeThresholdArgs,

@@ -217,7 +217,10 @@ fn authenticate(client: &mut SmtpClient, mechanism: Mechanism, credentials: &Cre
             }
         }
     }
-    Ok(reply)
+    match exchange.finished() {
+        Err(error) if reply.code == 235 => Err(End::BadChallenge(error.to_string(), Said::from(&reply))),
+        _ => Ok(reply),
+    }
 }
 
 fn plain(line: &str) -> Result<Command, End> {
