@@ -127,9 +127,10 @@ impl Plugin for CheckDemo {
 
     fn evaluate(&self, seen: &Seen, _run: &Run) -> Report {
         assert!(!self.panic, "told to panic | and\nto break the line");
-        let judged = seen.values.iter().flatten().map(|value| {
-            if value.is_finite() { self.thresholds().judge(*value) } else { State::Unknown }
-        });
+        let judged =
+            seen.values.iter().flatten().map(|value| {
+                if value.is_finite() { self.thresholds().judge(*value) } else { State::Unknown }
+            });
         let mut report = Report::new();
         report.find("text", State::worst(judged.chain([State::Ok])), self.text.clone());
         for (index, value) in seen.values.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::parse::UsageError;
+use super::usage::UsageError;
 use crate::net::{ProbeError, SecretBytes, read_first_line, read_secret_descriptor, read_secret_file};
 
 /// User and password.
@@ -91,7 +91,10 @@ impl PasswordArgs {
         if let Some(name) = &self.password_env {
             let value = std::env::var_os(name)
                 .ok_or_else(|| ProbeError::local(format!("environment variable {name} is not set")))?;
-            return read_first_line(&Zeroizing::new(value.into_vec()), &format!("environment variable {name}"));
+            return read_first_line(
+                &Zeroizing::new(value.into_vec()),
+                &format!("environment variable {name}"),
+            );
         }
         if let Some(number) = self.password_fd {
             return read_first_line(&read_secret_descriptor(number)?, &format!("file descriptor {number}"));
@@ -99,6 +102,7 @@ impl PasswordArgs {
         if let Some(value) = &self.inline {
             return read_first_line(value.as_bytes(), "password of the INI file");
         }
-        Err(ProbeError::local("no password given").with_hint("--password-file FILE, --password-env NAME or --password-fd N"))
+        Err(ProbeError::local("no password given")
+            .with_hint("--password-file FILE, --password-env NAME or --password-fd N"))
     }
 }

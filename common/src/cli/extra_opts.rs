@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::parse::UsageError;
+use super::usage::UsageError;
 use crate::net::{cause, read_secret_file};
 
 /// Where the Monitoring Plugins look when no file is named, in their order.

@@ -7,14 +7,16 @@ mod parse;
 mod run;
 mod target;
 mod thresholds;
+mod usage;
 
 #[cfg(feature = "tls")]
 mod tls;
 
 pub use credentials::{CredentialArgs, PasswordArgs, unspeakable};
-pub use parse::{Parsed, UsageError, parse};
+pub use parse::{Parsed, parse};
 pub use run::{OutputFormat, RunArgs, StateMap, TemporaryArgs};
 pub use thresholds::TimeThresholdArgs;
+pub use usage::UsageError;
 
 #[cfg(feature = "tcp")]
 pub use target::TargetArgs;

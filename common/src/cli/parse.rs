@@ -7,6 +7,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use super::credentials::PASSWORD_ID;
 use super::extra_opts::{self, Entry};
+use super::usage::UsageError;
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -15,38 +16,6 @@ pub enum Parsed<P> {
     Run(P),
     /// Text to print: help or version.
     Show(String),
-}
-
-/// A mistake on the command line.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{option}: {cause}")]
-pub struct UsageError {
-    /// The option, as the operator should write it.
-    pub option: String,
-    /// What is wrong with it.
-    pub cause: String,
-    /// What to write instead.
-    pub hint: Option<String>,
-}
-
-impl UsageError {
-    /// A mistake in an option.
-    pub fn new(option: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { option: option.into(), cause: cause.into(), hint: None }
-    }
-
-    /// The same with advice.
-    #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        self.with_optional_hint(Some(hint.into()))
-    }
-
-    /// The same with advice if there is some.
-    #[must_use]
-    pub fn with_optional_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
-        self
-    }
 }
 
 /// Reads arguments (the program's name first), expands `--extra-opts`, refuses secrets in
@@ -142,7 +111,9 @@ fn given_ids(command: &Command, arguments: &[OsString]) -> Result<Vec<String>, U
                     && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
             })
             .collect()),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Vec::new())
+        }
         Err(error) => Err(explain(&error, &relaxed)),
     }
 }
@@ -173,7 +144,10 @@ fn explain(error: &clap::Error, command: &Command) -> UsageError {
             format!("unknown option{}", meant.unwrap_or_default())
         }
         ErrorKind::UnknownArgument => {
-            return UsageError::new("arguments", "a word that belongs to no option (quote values with blanks)");
+            return UsageError::new(
+                "arguments",
+                "a word that belongs to no option (quote values with blanks)",
+            );
         }
         ErrorKind::InvalidValue if value.is_empty() => "a value is missing".to_owned(),
         ErrorKind::InvalidValue => match text(ContextKind::ValidValue) {
@@ -184,7 +158,9 @@ fn explain(error: &clap::Error, command: &Command) -> UsageError {
             .map_or_else(|| format!("'{value}' is not valid"), ToString::to_string),
         ErrorKind::MissingRequiredArgument => "required".to_owned(),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
-            Some(prior) if option_name(&prior) != option => format!("cannot stand together with {}", option_name(&prior)),
+            Some(prior) if option_name(&prior) != option => {
+                format!("cannot stand together with {}", option_name(&prior))
+            }
             _ => "given more than once".to_owned(),
         },
         ErrorKind::InvalidUtf8 => return UsageError::new("arguments", "not UTF-8"),
@@ -202,9 +178,10 @@ fn similar<'a>(mistyped: &str, command: &'a Command) -> Option<&'a str> {
     let shared = |name: &str| typed.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
     let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
     // Of equals the first in the order of the help.
-    let (_, best) = visible.filter_map(clap::Arg::get_long).enumerate().max_by_key(|(index, name)| {
-        (shared(name), std::cmp::Reverse(*index))
-    })?;
+    let (_, best) = visible
+        .filter_map(clap::Arg::get_long)
+        .enumerate()
+        .max_by_key(|(index, name)| (shared(name), std::cmp::Reverse(*index)))?;
     (shared(best) >= 4).then_some(best)
 }
 
@@ -216,7 +193,6 @@ fn option_name(shown: &str) -> String {
         .collect::<Vec<_>>()
         .join(", ")
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -286,7 +262,10 @@ mod tests {
             (&["-H", "a", "-w", "10x"], "--warning: '10x' is not a number with a unit (us, ms, s, m, h, d)"),
             (&["-H", "a", "-t", "0"], "--timeout: '0' must be above 0 and at most 1d"),
             (&["-H", "a", "--output", "xml"], "--output: 'xml' is not one of text, json, zabbix, prometheus"),
-            (&["-H", "a", "--timeout-state", "bad"], "--timeout-state: not a state (ok, warning, critical, unknown)"),
+            (
+                &["-H", "a", "--timeout-state", "bad"],
+                "--timeout-state: not a state (ok, warning, critical, unknown)",
+            ),
             (&["-H", "a", "--map-state", "x"], "--map-state: want FROM=TO, for example warning=critical"),
             (&["-H", "a", "--exit-ok=1"], "--exit-ok: takes no value"),
             (
@@ -324,14 +303,20 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_file() {
-        let ini = Ini::new("wins", 0o644, "[check_a]\nhostname=from-file\nw=5\nexit-ok\nmap-state=ok=warning\n");
+        let ini =
+            Ini::new("wins", 0o644, "[check_a]\nhostname=from-file\nw=5\nexit-ok\nmap-state=ok=warning\n");
         let options = run(&[&ini.option()]);
         assert_eq!(options.hostname, "from-file");
-        assert!(options.run.exit_ok && options.thresholds.warning.is_some() && options.run.map_state.len() == 1);
+        assert!(
+            options.run.exit_ok && options.thresholds.warning.is_some() && options.run.map_state.len() == 1
+        );
         let options = run(&["-H", "mine", &ini.option(), "--map-state", "warning=critical"]);
         assert_eq!(options.hostname, "mine");
         assert_eq!(options.run.map_state.len(), 1);
-        assert!(refused(&["-H", "a", "--extra-opts=absent@/nonexistent.ini"]).starts_with("--extra-opts: cannot read"));
+        assert!(
+            refused(&["-H", "a", "--extra-opts=absent@/nonexistent.ini"])
+                .starts_with("--extra-opts: cannot read")
+        );
         let unknown = Ini::new("unknown", 0o644, "[check_a]\nhostnam=x\n");
         assert_eq!(refused(&[&unknown.option()]), "--hostnam: unknown option (did you mean --hostname?)");
     }

@@ -20,6 +20,9 @@ impl TimeThresholdArgs {
     /// Both as ranges of seconds.
     #[must_use]
     pub fn thresholds(&self) -> Thresholds {
-        Thresholds { warning: self.warning.map(|range| range.0), critical: self.critical.map(|range| range.0) }
+        Thresholds {
+            warning: self.warning.map(|range| range.0),
+            critical: self.critical.map(|range| range.0),
+        }
     }
 }

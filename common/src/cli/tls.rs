@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::parse::UsageError;
-use crate::proto::names::Host;
+use super::usage::UsageError;
 use crate::net::tls::{MinimumVersion, TlsOptions, Trust};
+use crate::proto::names::Host;
 use crate::report::{Range, Thresholds};
 
 /// When TLS begins.
@@ -104,8 +104,12 @@ impl CertificateArgs {
     pub fn thresholds(&self) -> Thresholds {
         let (warning, critical) = match (self.cert_warning, self.cert_critical) {
             (None, None) => (Some(CERT_WARNING), Some(CERT_CRITICAL)),
-            (Some(warning), None) => (Some(warning), Some(CERT_CRITICAL).filter(|default| *default <= warning)),
-            (None, Some(critical)) => (Some(CERT_WARNING).filter(|default| *default >= critical), Some(critical)),
+            (Some(warning), None) => {
+                (Some(warning), Some(CERT_CRITICAL).filter(|default| *default <= warning))
+            }
+            (None, Some(critical)) => {
+                (Some(CERT_WARNING).filter(|default| *default >= critical), Some(critical))
+            }
             both => both,
         };
         let at_least = |days: Option<u32>| days.map(|days| Range::outside(f64::from(days), f64::INFINITY));

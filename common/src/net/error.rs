@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::deadline::Phase;
+use super::phase::Phase;
 
 /// The kind of failure; `common::plugin` gives each its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,9 +81,17 @@ impl ProbeError {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::timeout(phase, limit),
             io::ErrorKind::UnexpectedEof => Self::closed(phase),
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                Self::new(Trouble::Unreachable, phase, format!("connection reset by the server while {phase}"))
+                Self::new(
+                    Trouble::Unreachable,
+                    phase,
+                    format!("connection reset by the server while {phase}"),
+                )
             }
-            _ => Self::new(Trouble::Unreachable, phase, format!("connection failed while {phase}: {}", cause(error))),
+            _ => Self::new(
+                Trouble::Unreachable,
+                phase,
+                format!("connection failed while {phase}: {}", cause(error)),
+            ),
         }
     }
 }

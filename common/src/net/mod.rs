@@ -3,6 +3,7 @@
 
 mod deadline;
 mod error;
+mod phase;
 mod secret;
 
 #[cfg(feature = "tcp")]
@@ -16,8 +17,9 @@ pub mod tls;
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
-pub use deadline::{Deadline, Phase};
+pub use deadline::Deadline;
 pub use error::{ProbeError, Trouble, cause};
+pub use phase::Phase;
 pub use secret::{SecretBytes, read_first_line, read_secret_descriptor, read_secret_file};
 
 #[cfg(feature = "tcp")]

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
 
-use super::deadline::{Deadline, Phase};
+use super::deadline::Deadline;
 use super::error::{ProbeError, Trouble};
+use super::phase::Phase;
 use crate::proto::names::Host;
 
 /// Which address families may be used.
@@ -79,7 +80,9 @@ fn look_up(name: &str, port: u16, deadline: &Deadline) -> Result<Vec<SocketAddr>
             // The receiver is gone when the deadline passed; nobody wants the answer then.
             let _ = sender.send(answer);
         })
-        .map_err(|error| ProbeError::local(format!("cannot start a thread: {}", super::error::cause(&error))))?;
+        .map_err(|error| {
+            ProbeError::local(format!("cannot start a thread: {}", super::error::cause(&error)))
+        })?;
     match receiver.recv_timeout(remaining) {
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(error)) => {

@@ -32,7 +32,8 @@ pub fn read_secret_file(path: &Path) -> Result<SecretBytes, ProbeError> {
         return Err(ProbeError::local(text).with_hint(format!("chmod g-w,o= {shown}")));
     }
     // A regular file says how long it is; a pipe does not.
-    let expected = if metadata.is_file() { usize::try_from(metadata.len()).unwrap_or(LONGEST) } else { LONGEST };
+    let expected =
+        if metadata.is_file() { usize::try_from(metadata.len()).unwrap_or(LONGEST) } else { LONGEST };
     read_all(file, expected, &shown.to_string())
 }
 
@@ -99,8 +100,15 @@ mod tests {
     #[test]
     fn open_files_are_refused_with_the_mending_command() {
         for (mode, good) in [
-            (0o600, true), (0o400, true), (0o640, true), (0o440, true), (0o644, false), (0o660, false),
-            (0o604, false), (0o602, false), (0o601, false),
+            (0o600, true),
+            (0o400, true),
+            (0o640, true),
+            (0o440, true),
+            (0o644, false),
+            (0o660, false),
+            (0o604, false),
+            (0o602, false),
+            (0o601, false),
         ] {
             let file = Temporary::new(&format!("{mode:o}"), b"secret\n", mode);
             match read_secret_file(&file.0) {

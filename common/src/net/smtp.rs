@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::deadline::{Deadline, Phase};
+use super::deadline::Deadline;
 use super::error::{ProbeError, Trouble};
+use super::phase::Phase;
 use super::tcp::TimedStream;
 use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream, tls_cause, tls_error};
 use crate::proto::redact::Redactor;
@@ -137,7 +138,8 @@ impl SmtpClient {
             Stream::Plain(stream) => stream,
             other => {
                 self.stream = other;
-                let error = ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, "TLS was started twice");
+                let error =
+                    ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, "TLS was started twice");
                 return Err(Box::new(HandshakeFailure { error, seen: None, plaintext: None }));
             }
         };
@@ -226,8 +228,9 @@ impl SmtpClient {
             (_, 0) => {}
             (Trouble::Timeout, bytes) => {
                 failure.text.push_str(&format!(": {bytes} bytes came, but no whole reply (tarpit?)"));
-                failure.hint =
-                    Some("a tarpit, a greeting delay or an overloaded server: -t gives it more time".to_owned());
+                failure.hint = Some(
+                    "a tarpit, a greeting delay or an overloaded server: -t gives it more time".to_owned(),
+                );
             }
             (_, bytes) => failure.text.push_str(&format!(" in the middle of a reply ({bytes} bytes)")),
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::deadline::{Deadline, Phase};
+use super::deadline::Deadline;
 use super::error::{ProbeError, Trouble, cause};
+use super::phase::Phase;
 
 /// One address that did not work before another one did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,8 @@ pub fn judge_certificate(report: &mut Report, tls: Option<&TlsSeen>, limits: &Ce
             report.find("certificate_dates", run.states.state(Condition::Certificate), text);
         } else if let Some(range) = thresholds.deciding(value) {
             let state = thresholds.judge(value);
-            let limit = format!("{} below {}", state.name().to_lowercase(), range.to_string().trim_end_matches(':'));
+            let limit =
+                format!("{} below {}", state.name().to_lowercase(), range.to_string().trim_end_matches(':'));
             report.find("certificate_days", state, format!("{text}, {limit}"));
         }
     }
@@ -50,10 +51,9 @@ fn judge_trust(report: &mut Report, tls: &TlsSeen, run: &Run) {
     if let Some(problem) = &tls.chain_problem {
         let issuer = tls.chain.first().map(|leaf| leaf.issuer.as_str()).unwrap_or_default();
         let text = format!("{problem} (issuer {})", quote(issuer));
-        report.add(
-            Finding::new("certificate_chain", state, text)
-                .with_hint("--ca-file FILE trusts a CA of your own; an incomplete chain is mended on the server"),
-        );
+        report.add(Finding::new("certificate_chain", state, text).with_hint(
+            "--ca-file FILE trusts a CA of your own; an incomplete chain is mended on the server",
+        ));
     }
     if let Some(problem) = &tls.name_problem {
         report.add(
@@ -118,8 +118,14 @@ mod tests {
 
     #[test]
     fn warning_and_critical_at_the_limits() {
-        assert_eq!(only(&seen(20)), (State::Warning, "certificate expires in 20 days, warning below 21".into()));
-        assert_eq!(only(&seen(6)), (State::Critical, "certificate expires in 6 days, critical below 7".into()));
+        assert_eq!(
+            only(&seen(20)),
+            (State::Warning, "certificate expires in 20 days, warning below 21".into())
+        );
+        assert_eq!(
+            only(&seen(6)),
+            (State::Critical, "certificate expires in 6 days, critical below 7".into())
+        );
         assert_eq!(only(&seen(-1)), (State::Critical, "certificate expired 1 day ago".into()));
     }
 

@@ -31,8 +31,10 @@ pub fn main<P: Plugin>() -> ! {
 
 /// The plugin's command line with its states and examples behind the options.
 fn command<P: Plugin>() -> Command {
-    let states: String = P::STATES.iter().map(|(state, when)| format!("  {:<9} {when}\n", state.name())).collect();
-    let examples: String = P::EXAMPLES.iter().map(|(line, what)| format!("  {what}:\n    {line}\n")).collect();
+    let states: String =
+        P::STATES.iter().map(|(state, when)| format!("  {:<9} {when}\n", state.name())).collect();
+    let examples: String =
+        P::EXAMPLES.iter().map(|(line, what)| format!("  {what}:\n    {line}\n")).collect();
     // A fixed usage line, or clap puts one together from all options for each error.
     P::command()
         .override_usage(format!("{} [OPTIONS]", P::NAME))

@@ -144,8 +144,20 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for text in [
-            "", "a b", "mail:25", "[mail]", "[192.0.2.1]", "-a.example", "a..b", "1.2.3", "mail/..", "a\r\nb",
-            "fe80::1%", "192.0.2.1%eth0", "*", &"a".repeat(64),
+            "",
+            "a b",
+            "mail:25",
+            "[mail]",
+            "[192.0.2.1]",
+            "-a.example",
+            "a..b",
+            "1.2.3",
+            "mail/..",
+            "a\r\nb",
+            "fe80::1%",
+            "192.0.2.1%eth0",
+            "*",
+            &"a".repeat(64),
         ] {
             assert!(text.parse::<Host>().is_err(), "{text:?}");
         }

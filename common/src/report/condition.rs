@@ -30,15 +30,15 @@ pub enum Condition {
 impl Condition {
     /// All conditions with the state they give by default and what they cover.
     pub const TABLE: [(Self, State, &'static str); 10] = [
-        (
-            Self::Usage,
-            State::Unknown,
-            "wrong options, unreadable or too open secret file, missing privilege",
-        ),
+        (Self::Usage, State::Unknown, "wrong options, unreadable or too open secret file, missing privilege"),
         (Self::Unresolved, State::Unknown, "the name of the target does not resolve"),
         (Self::Unreachable, State::Critical, "connection refused, unreachable, reset or closed early"),
         (Self::Timeout, State::Critical, "the deadline passed (--timeout-state changes it)"),
-        (Self::Certificate, State::Critical, "the peer's TLS handshake fails or its certificate does not verify"),
+        (
+            Self::Certificate,
+            State::Critical,
+            "the peer's TLS handshake fails or its certificate does not verify",
+        ),
         (Self::Protocol, State::Critical, "the peer breaks its protocol"),
         (Self::Temporary, State::Critical, "temporary refusal (--temporary-state changes it)"),
         (Self::Credential, State::Unknown, "our credential is refused"),

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::perfdata::{Metric, Perfdata, format_number};
+use super::number::format_number;
+use super::perfdata::{Metric, Perfdata};
 use super::range::Thresholds;
 use super::state::State;
 
@@ -182,7 +183,9 @@ mod tests {
     #[test]
     fn findings_come_worst_first_and_keep_their_order() {
         let mut report = Report::new();
-        for (id, state) in [("a", State::Ok), ("b", State::Warning), ("c", State::Critical), ("d", State::Warning)] {
+        for (id, state) in
+            [("a", State::Ok), ("b", State::Warning), ("c", State::Critical), ("d", State::Warning)]
+        {
             report.find(id, state, id);
         }
         let order: Vec<&str> = report.findings().iter().map(|f| f.text.as_str()).collect();

@@ -6,6 +6,7 @@
 mod clean;
 mod condition;
 mod finding;
+mod number;
 mod perfdata;
 mod range;
 mod render;
@@ -15,7 +16,8 @@ mod units;
 pub use clean::{clean, quote, truncate};
 pub use condition::{Condition, StateTable};
 pub use finding::{Context, Finding, Report};
-pub use perfdata::{Metric, Perfdata, Uom, format_number};
+pub use number::format_number;
+pub use perfdata::{Metric, Perfdata, Uom};
 pub use range::{Range, RangeError, Thresholds};
 pub use render::{Document, Format, render};
 pub use state::{ParseStateError, State};

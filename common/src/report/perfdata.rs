@@ -5,6 +5,7 @@
 //! plugin declares them once in a `const METRICS` list that the documentation and the
 //! engine templates are made from.
 
+use super::number::format_number;
 use super::range::Thresholds;
 
 /// Unit of measurement of a metric; base units only.
@@ -168,15 +169,6 @@ fn quote_label(label: &str) -> String {
     if plain { label.to_owned() } else { format!("'{label}'") }
 }
 
-/// Shortest decimal with at most six decimals: no exponent, no `-0`, a dot whatever the
-/// locale.
-#[must_use]
-pub fn format_number(value: f64) -> String {
-    let text = format!("{value:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,9 +207,16 @@ mod tests {
 
     #[test]
     fn numbers_are_plain() {
-        for (value, want) in
-            [(0.0, "0"), (-0.0, "0"), (1e-9, "0"), (-1e-9, "0"), (1.0, "1"), (0.1, "0.1"), (100.0, "100"), (1e15, "1000000000000000")]
-        {
+        for (value, want) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1e-9, "0"),
+            (-1e-9, "0"),
+            (1.0, "1"),
+            (0.1, "0.1"),
+            (100.0, "100"),
+            (1e15, "1000000000000000"),
+        ] {
             assert_eq!(format_number(value), want);
         }
     }

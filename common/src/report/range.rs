@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::perfdata::format_number;
+use super::number::{format_number, parse_decimal};
 use super::state::State;
 
 /// A set of values that does (or, with `inside`, does not) call for an alert.
@@ -74,7 +74,8 @@ impl Range {
     /// engines' writers drop ranges that are not plain numbers.
     #[must_use]
     pub fn canonical(&self, min: Option<f64>) -> String {
-        let start = if self.start == f64::NEG_INFINITY && min.is_some_and(|min| min >= 0.0) && self.end >= 0.0 {
+        let start = if self.start == f64::NEG_INFINITY && min.is_some_and(|min| min >= 0.0) && self.end >= 0.0
+        {
             0.0
         } else {
             self.start
@@ -155,7 +156,9 @@ impl FromStr for Range {
     type Err = RangeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse_with(text, parse_decimal)
+        Self::parse_with(text, |number| {
+            parse_decimal(number).ok_or_else(|| RangeError::Number(number.to_owned()))
+        })
     }
 }
 
@@ -163,27 +166,6 @@ impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.canonical(None))
     }
-}
-
-/// Reads `[+-]?(digits[.digits]|.digits)`: no exponent, no `inf`, no blanks.
-pub(super) fn parse_decimal(text: &str) -> Result<f64, RangeError> {
-    let refused = || RangeError::Number(text.to_owned());
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, fraction) = match unsigned.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (unsigned, None),
-    };
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let shaped = match fraction {
-        None => !whole.is_empty(),
-        Some(fraction) => !fraction.is_empty() && digits(fraction),
-    };
-    if !shaped || !digits(whole) {
-        return Err(refused());
-    }
-    let value: f64 = text.parse().map_err(|_| refused())?;
-    // A row of digits too long for a double would read as infinity and never alarm.
-    if value.is_finite() { Ok(value) } else { Err(refused()) }
 }
 
 /// A warning and a critical range, either of which may be absent.
@@ -260,9 +242,39 @@ mod tests {
     #[test]
     fn refuses_what_others_misread() {
         for text in [
-            "", ":", "@", "~", "@~", ":5", "@:5", "1e3", "0x10", "nan", "inf", "-inf", "1,5", "10x", "1:2:3",
-            "20:10", "5:~", "~:~", " 5", "5 ", "5.", "--5", "+", "-", ".", "@@5", "@inside:1:2", "min:", "max:",
-            "min:~", "-5", "٣", "1_000",
+            "",
+            ":",
+            "@",
+            "~",
+            "@~",
+            ":5",
+            "@:5",
+            "1e3",
+            "0x10",
+            "nan",
+            "inf",
+            "-inf",
+            "1,5",
+            "10x",
+            "1:2:3",
+            "20:10",
+            "5:~",
+            "~:~",
+            " 5",
+            "5 ",
+            "5.",
+            "--5",
+            "+",
+            "-",
+            ".",
+            "@@5",
+            "@inside:1:2",
+            "min:",
+            "max:",
+            "min:~",
+            "-5",
+            "٣",
+            "1_000",
         ] {
             assert!(text.parse::<Range>().is_err(), "{text:?} must be refused");
         }
@@ -300,8 +312,9 @@ mod tests {
 
     #[test]
     fn contradiction_only_between_plain_upper_limits() {
-        let thresholds =
-            |w: &str, c: &str| Thresholds { warning: Some(range(w)), critical: Some(range(c)) }.contradiction();
+        let thresholds = |w: &str, c: &str| {
+            Thresholds { warning: Some(range(w)), critical: Some(range(c)) }.contradiction()
+        };
         assert!(thresholds("10", "5").is_some());
         assert!(thresholds("5", "5").is_none() && thresholds("10:", "5:").is_none());
         assert!(thresholds("@10:20", "5").is_none());

@@ -146,7 +146,8 @@ impl Document<'_> {
                 Value::Object(entry)
             })
             .collect();
-        let perfdata: Vec<Value> = self.named_metrics().map(|(label, metric)| metric_json(&label, metric)).collect();
+        let perfdata: Vec<Value> =
+            self.named_metrics().map(|(label, metric)| metric_json(&label, metric)).collect();
         let document = json!({
             "version": 1,
             "plugin": self.plugin,
@@ -274,7 +275,8 @@ mod tests {
         let mut report = Report::new();
         report.find("note", State::Ok, "reached over IPv6");
         report.find("cert", State::Warning, "certificate expires in 5 days");
-        report.add(Finding::new("auth", State::Critical, "login rejected: \"535 a|b\"").with_hint("check it"));
+        report
+            .add(Finding::new("auth", State::Critical, "login rejected: \"535 a|b\"").with_hint("check it"));
         report.measure(&TIME, Some(0.25), Thresholds { warning: Some(Range("0:10")), critical: None });
         report.context(1, "one");
         report.context(2, "two");

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::range::{Range, RangeError, parse_decimal};
+use super::number::parse_decimal;
+use super::range::{Range, RangeError};
 
 /// A span of time above zero, in seconds or with a suffix: `10`, `2.5`, `500ms`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +50,7 @@ fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     } else {
         units.iter().find(|(name, _)| *name == suffix).map(|(_, factor)| *factor)?
     };
-    parse_decimal(number).ok().map(|number| number * factor)
+    parse_decimal(number).map(|number| number * factor)
 }
 
 impl FromStr for Seconds {

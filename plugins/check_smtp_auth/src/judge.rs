@@ -18,13 +18,17 @@ pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report:
         End::Refused(Step::Auth, said) => login_refused(options, seen, said, run),
         End::Refused(step, said) => step_refused(*step, said, run),
         // The certificate's own findings say why.
-        End::Untrusted => Finding::new("untrusted", State::Ok, "login not tried: the certificate does not verify"),
+        End::Untrusted => {
+            Finding::new("untrusted", State::Ok, "login not tried: the certificate does not verify")
+        }
         End::Injected(words) => Finding::new(
             "starttls_injection",
             state(Condition::Protocol),
             format!("plaintext injection: {} came unencrypted after the 220 to STARTTLS", quote(words)),
         )
-        .with_hint("somebody on the way, or a broken server, speaks into the TLS handshake; no password was sent"),
+        .with_hint(
+            "somebody on the way, or a broken server, speaks into the TLS handshake; no password was sent",
+        ),
         End::StarttlsNotOffered => starttls_missing(seen, run),
         End::AuthNotOffered => auth_missing(options, seen, run),
         End::MechanismNotOffered => mechanism_missing(options, seen, run),
@@ -72,7 +76,8 @@ fn failed(error: &ProbeError, seen: &Seen, run: &Run) -> Finding {
 /// A refusal before the login.
 fn step_refused(step: Step, said: &Said, run: &Run) -> Finding {
     let words = quote(&said.words);
-    let state = run.states.state(if said.code / 100 == 4 { Condition::Temporary } else { Condition::Protocol });
+    let state =
+        run.states.state(if said.code / 100 == 4 { Condition::Temporary } else { Condition::Protocol });
     let (id, text) = match (step, said.code / 100) {
         (Step::Banner, 4) => ("banner_refused", format!("temporary: server refuses to serve now: {words}")),
         (Step::Banner, 5) => ("banner_refused", format!("server refuses connections: {words}")),
@@ -138,7 +143,8 @@ fn starttls_missing(seen: &Seen, run: &Run) -> Finding {
 }
 
 fn auth_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
-    let finding = Finding::new("auth_missing", run.states.state(Condition::Credential), "AUTH is not offered");
+    let finding =
+        Finding::new("auth_missing", run.states.state(Condition::Credential), "AUTH is not offered");
     let needs_tls = !options.encrypts() && seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS"));
     if needs_tls {
         finding.with_hint("the server offers STARTTLS and may offer AUTH after it: --tls starttls")
@@ -167,7 +173,11 @@ pub(crate) fn judge_service(seen: &Seen, report: &mut Report) {
             );
         }
         if banner.line_end == LineEnd::BareLf {
-            report.find("bare_lf", State::Ok, "server ends lines with LF alone (RFC 5321 section 2.3.8 wants CR LF)");
+            report.find(
+                "bare_lf",
+                State::Ok,
+                "server ends lines with LF alone (RFC 5321 section 2.3.8 wants CR LF)",
+            );
         }
     }
     if seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.only_equals_form) {
@@ -175,14 +185,22 @@ pub(crate) fn judge_service(seen: &Seen, report: &mut Report) {
         report.find("auth_equals_only", State::Warning, text);
     }
     for attempt in &seen.failed_addresses {
-        report.find("address_failed", State::Ok, format!("{} failed first: {}", attempt.address, attempt.cause));
+        report.find(
+            "address_failed",
+            State::Ok,
+            format!("{} failed first: {}", attempt.address, attempt.cause),
+        );
     }
     if seen.closed_early {
         report.find("closed_early", State::Ok, "server closed the connection before QUIT");
     }
     let clear = seen.tls.is_none() && seen.mechanism.is_some_and(Mechanism::sends_password);
     if clear {
-        report.find("password_in_clear", State::Ok, "the password went over the network in the clear (--allow-plaintext)");
+        report.find(
+            "password_in_clear",
+            State::Ok,
+            "the password went over the network in the clear (--allow-plaintext)",
+        );
     }
 }
 

@@ -81,9 +81,18 @@ impl Plugin for CheckSmtpAuth {
     const STATES: &'static [(State, &'static str)] = &[
         (State::Ok, "the login was accepted (235) and the certificate is good"),
         (State::Warning, "the certificate ends soon, a firewall masks the banner, only AUTH= is offered, -w"),
-        (State::Critical, "credentials rejected, no or broken TLS, bad certificate, plaintext injected after STARTTLS"),
-        (State::Critical, "AUTH or the mechanism not offered, refused or broken; any temporary refusal (--temporary-state)"),
-        (State::Critical, "refused, reset, no banner, not SMTP, protocol violation; timeout (--timeout-state); -c"),
+        (
+            State::Critical,
+            "credentials rejected, no or broken TLS, bad certificate, plaintext injected after STARTTLS",
+        ),
+        (
+            State::Critical,
+            "AUTH or the mechanism not offered, refused or broken; any temporary refusal (--temporary-state)",
+        ),
+        (
+            State::Critical,
+            "refused, reset, no banner, not SMTP, protocol violation; timeout (--timeout-state); -c",
+        ),
         (State::Unknown, "wrong options, secret file unreadable or too open, name does not resolve"),
         (State::Unknown, "no encryption and nothing but PLAIN or LOGIN without --allow-plaintext"),
     ];
@@ -127,9 +136,14 @@ impl Plugin for CheckSmtpAuth {
             return Err(UsageError::new("--authzid", "contains a line break or NUL"));
         }
         match self.mech {
-            MechanismChoice::Only(mechanism) if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext => {
-                Err(UsageError::new("--mech", format!("{mechanism} without TLS sends the password in the clear"))
-                    .with_hint("--allow-plaintext, if that is what you want"))
+            MechanismChoice::Only(mechanism)
+                if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext =>
+            {
+                Err(UsageError::new(
+                    "--mech",
+                    format!("{mechanism} without TLS sends the password in the clear"),
+                )
+                .with_hint("--allow-plaintext, if that is what you want"))
             }
             _ => Ok(()),
         }

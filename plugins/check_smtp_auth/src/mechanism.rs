@@ -46,7 +46,11 @@ impl Privacy {
 }
 
 /// Chooses among the mechanisms a server offers.
-pub(crate) fn choose(choice: MechanismChoice, offered: &[String], privacy: Privacy) -> Result<Mechanism, End> {
+pub(crate) fn choose(
+    choice: MechanismChoice,
+    offered: &[String],
+    privacy: Privacy,
+) -> Result<Mechanism, End> {
     let is_offered = |mechanism: &Mechanism| offered.iter().any(|name| name == mechanism.name());
     if offered.is_empty() {
         return Err(End::AuthNotOffered);
@@ -56,7 +60,8 @@ pub(crate) fn choose(choice: MechanismChoice, offered: &[String], privacy: Priva
         MechanismChoice::Auto => privacy.order().iter().copied().find(is_offered),
     };
     chosen.ok_or_else(|| {
-        let would_do = Mechanism::ALL.iter().any(|mechanism| mechanism.sends_password() && is_offered(mechanism));
+        let would_do =
+            Mechanism::ALL.iter().any(|mechanism| mechanism.sends_password() && is_offered(mechanism));
         if privacy == Privacy::Clear && choice == MechanismChoice::Auto && would_do {
             End::OnlyPlaintext
         } else {

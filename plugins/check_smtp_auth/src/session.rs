@@ -113,7 +113,11 @@ impl Session<'_> {
         let (reply, time) = self.timed(|| client.command(&command, Phase::Greeting));
         let reply = reply?;
         self.seen.times.ehlo = Some(self.seen.times.ehlo.unwrap_or_default() + time);
-        if reply.code == 250 { Ok(Ehlo::parse(&reply)) } else { Err(End::Refused(Step::Ehlo, Said::from(&reply))) }
+        if reply.code == 250 {
+            Ok(Ehlo::parse(&reply))
+        } else {
+            Err(End::Refused(Step::Ehlo, Said::from(&reply)))
+        }
     }
 
     fn helo_name(&self, client: &SmtpClient) -> HeloName {
@@ -189,10 +193,15 @@ impl Session<'_> {
 }
 
 /// One AUTH exchange (RFC 4954 section 4) up to the reply that ends it.
-fn authenticate(client: &mut SmtpClient, mechanism: Mechanism, credentials: &Credentials) -> Result<Reply, End> {
+fn authenticate(
+    client: &mut SmtpClient,
+    mechanism: Mechanism,
+    credentials: &Credentials,
+) -> Result<Reply, End> {
     let mut exchange = Exchange::new(mechanism, credentials.clone());
     let verb = format!("AUTH {mechanism}");
-    let initial = Exchange::new(mechanism, credentials.clone()).initial().map(|message| sasl::encode(&message));
+    let initial =
+        Exchange::new(mechanism, credentials.clone()).initial().map(|message| sasl::encode(&message));
     let mut reply = match initial.filter(|message| verb.len() + 1 + message.len() + 2 <= SHORT_LINE) {
         Some(message) => {
             let _ = exchange.initial();
@@ -228,7 +237,8 @@ fn plain(line: &str) -> Result<Command, End> {
 }
 
 fn secret(verb: &str, message: &[u8]) -> Result<Command, End> {
-    Command::secret(verb, message).map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
+    Command::secret(verb, message)
+        .map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
 }
 
 impl Seen {

@@ -53,11 +53,13 @@ impl CertificateSeen {
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(dns) => Some(shortened((*dns).to_owned())),
-        GeneralName::IPAddress(bytes) => Some(match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
-            (Ok(v4), _) => std::net::Ipv4Addr::from(v4).to_string(),
-            (_, Ok(v6)) => std::net::Ipv6Addr::from(v6).to_string(),
-            _ => decode(bytes),
-        }),
+        GeneralName::IPAddress(bytes) => {
+            Some(match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+                (Ok(v4), _) => std::net::Ipv4Addr::from(v4).to_string(),
+                (_, Ok(v6)) => std::net::Ipv6Addr::from(v6).to_string(),
+                _ => decode(bytes),
+            })
+        }
         _ => None,
     }
 }

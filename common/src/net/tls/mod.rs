@@ -21,8 +21,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};
 use serde::{Deserialize, Serialize};
 
-use super::deadline::Phase;
 use super::error::{ProbeError, Trouble};
+use super::phase::Phase;
 use super::secret::read_secret_file;
 use super::tcp::TimedStream;
 use crate::proto::names::Host;
@@ -137,13 +137,7 @@ impl Connector {
         let provider = Arc::new(ring::default_provider());
         let recorder = Arc::new(Recorder::new(provider.signature_verification_algorithms));
         let config = client_config(options, provider, Arc::clone(&recorder))?;
-        Ok(Self {
-            config: Arc::new(config),
-            recorder,
-            server_name,
-            trust: options.trust.clone(),
-            anchors,
-        })
+        Ok(Self { config: Arc::new(config), recorder, server_name, trust: options.trust.clone(), anchors })
     }
 
     /// Negotiates TLS over a connection.
@@ -209,7 +203,10 @@ fn read_step(connection: &mut ClientConnection, stream: &mut impl io::Read) -> i
     if connection.read_tls(stream)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    connection.process_new_packets().map(|_| ()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    connection
+        .process_new_packets()
+        .map(|_| ())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// The TLS error inside an I/O error, which is also how one arrives after the handshake
@@ -314,6 +311,7 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'stati
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, ProbeError> {
     let pem = read_secret_file(path)?;
-    PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_| ProbeError::local(format!("cannot read {}: it holds no private key in PEM form", path.display())))
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
+        ProbeError::local(format!("cannot read {}: it holds no private key in PEM form", path.display()))
+    })
 }

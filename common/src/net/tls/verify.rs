@@ -34,10 +34,13 @@ impl Anchors {
     }
 
     pub(super) fn from_system() -> Result<Self, ProbeError> {
-        let anchors = Self::new(rustls_native_certs::load_native_certs().certs, "the system's CA certificates".into());
+        let anchors =
+            Self::new(rustls_native_certs::load_native_certs().certs, "the system's CA certificates".into());
         if anchors.roots.is_empty() {
-            return Err(ProbeError::local("cannot verify the certificate: the system has no CA certificates")
-                .with_hint("apt install ca-certificates, or --ca-file FILE"));
+            return Err(ProbeError::local(
+                "cannot verify the certificate: the system has no CA certificates",
+            )
+            .with_hint("apt install ca-certificates, or --ca-file FILE"));
         }
         Ok(anchors)
     }
@@ -147,7 +150,8 @@ fn path_words(error: &Error, anchors: &Anchors) -> String {
     match error {
         Error::UnknownIssuer => format!("certificate chain does not lead to {}", anchors.source),
         Error::CaUsedAsEndEntity => {
-            "certificate is a CA's own (self-signed?), not a server's; --ca-file FILE with it pins it".to_owned()
+            "certificate is a CA's own (self-signed?), not a server's; --ca-file FILE with it pins it"
+                .to_owned()
         }
         Error::UnsupportedCertVersion => "certificate is X.509 version 1, without names or usages".to_owned(),
         Error::RequiredEkuNotFoundContext(_) => {

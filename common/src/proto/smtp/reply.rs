@@ -245,8 +245,18 @@ mod tests {
     fn broken_replies_are_named() {
         assert_eq!(read(b"250-a\r\n550 b\r\n"), Err(ReplyError::MixedCodes(250, 550)));
         for bad in [
-            b"HTTP/1.1 400 Bad Request\r\n".as_slice(), b"SSH-2.0-x\r\n", b"+OK ready\r\n", b"* OK\r\n",
-            b"99 x\r\n", b"150 x\r\n", b"600 x\r\n", b"2x0 a\r\n", b"2200 x\r\n", b"220x\r\n", b"\r\n", b"25\r\n",
+            b"HTTP/1.1 400 Bad Request\r\n".as_slice(),
+            b"SSH-2.0-x\r\n",
+            b"+OK ready\r\n",
+            b"* OK\r\n",
+            b"99 x\r\n",
+            b"150 x\r\n",
+            b"600 x\r\n",
+            b"2x0 a\r\n",
+            b"2200 x\r\n",
+            b"220x\r\n",
+            b"\r\n",
+            b"25\r\n",
         ] {
             assert!(matches!(read(bad), Err(ReplyError::NotAReply(_))), "{}", String::from_utf8_lossy(bad));
         }
