@@ -20,6 +20,11 @@ fn login_after(banner: impl AsRef<[u8]>) -> Script {
     Script::new().send(banner).ehlo(&["AUTH PLAIN"]).expect("AUTH PLAIN").send("235 2.7.0 ok\r\n").quit()
 }
 
+/// The script with a goodbye, unless the server has announced that it closes.
+fn polite(script: Script, last_reply: &str) -> Script {
+    if last_reply.starts_with("421") { script } else { script.quit() }
+}
+
 fn clear_run(script: Script, state: State, words: &[&str]) -> Run {
     let mail = Mail::new();
     let peer = Peer::start(script);
@@ -85,7 +90,7 @@ fn critical_banner_refuses() {
         ("250 ok\r\n", "not an SMTP greeting: \"250 ok\""),
         ("354 go on\r\n", "not an SMTP greeting: \"354 go on\""),
     ] {
-        let run = clear_run(Script::new().send(banner), State::Critical, &[words]);
+        let run = clear_run(polite(Script::new().send(banner), banner), State::Critical, &[words]);
         assert!(run.parsed.value("time_banner").is_some(), "the greeting came");
     }
 }
@@ -96,7 +101,7 @@ fn warning_banner_refuses_for_now() {
     for (banner, state) in
         [("421 busy\r\n", State::Warning), ("450 later\r\n", State::Warning), ("554 no\r\n", State::Critical)]
     {
-        let peer = Peer::start(Script::new().send(banner));
+        let peer = Peer::start(polite(Script::new().send(banner), banner));
         mail.clear(peer.addr()).args(["--temporary-state", "warning"]).gives(state, &[banner.trim_end()]);
     }
 }
@@ -108,8 +113,8 @@ fn critical_not_smtp_at_all() {
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", "\"SSH-2.0-OpenSSH_9.2p1\""),
         (b"+OK POP3 ready\r\n", "\"+OK POP3 ready\""),
         (b"* OK [CAPABILITY IMAP4rev1] ready\r\n", "\"* OK [CAPABILITY IMAP4rev1] ready\""),
-        (b"\x15\x03\x03\x00\x02\x02\x28", r#"\x15\x03\x03"#),
-        (b"\0\0\0\0\0\0\0\0", r#"\x00\x00"#),
+        (b"\x15\x03\x03\x00\x02\x02\x28", r"\x15\x03\x03"),
+        (b"\0\0\0\0\0\0\0\0", r"\x00\x00"),
         (b"RFB 003.008\n", "\"RFB 003.008\""),
         (b"22\r\n", "\"22\""),
         (b"2200 x\r\n", "\"2200 x\""),
@@ -154,7 +159,11 @@ fn critical_ehlo_refused() {
         ("550 5.7.1 bad name\r\n", "EHLO refused, so there is no AUTH: \"550 5.7.1 bad name\""),
         ("220 again\r\n", "\"220 again\""),
     ] {
-        clear_run(Script::new().banner().expect("EHLO").send(reply), State::Critical, &[words]);
+        clear_run(
+            polite(Script::new().banner().expect("EHLO").send(reply), reply),
+            State::Critical,
+            &[words],
+        );
     }
     let mail = Mail::new();
     let peer = Peer::start(Script::new().banner().expect("EHLO").send("450 not now\r\n"));
@@ -272,7 +281,8 @@ fn critical_starttls_masked_by_a_middlebox() {
 
 #[test]
 fn critical_starttls_refused() {
-    let refused = |reply: &str| Script::new().expect("STARTTLS").send(reply);
+    let refused =
+        |reply: &str| Script::new().expect("STARTTLS").send(reply).mark().read().send("221 bye\r\n").again();
     let reply = "454 4.7.0 TLS not available due to local problem\r\n";
     starttls_run(refused(reply), &["temporary: STARTTLS refused: \"454 4.7.0 TLS not available"]);
     starttls_run(refused("502 5.5.1 no\r\n"), &["STARTTLS offered but refused: \"502 5.5.1 no\""]);

@@ -39,15 +39,12 @@ impl Redactor {
         let mut out = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while let Some((first, tail)) = rest.split_first() {
-            match self.hidden(rest).and_then(|length| rest.get(length..)) {
-                Some(behind) => {
-                    out.extend_from_slice(MASK);
-                    rest = behind;
-                }
-                None => {
-                    out.push(*first);
-                    rest = tail;
-                }
+            if let Some(behind) = self.hidden(rest).and_then(|length| rest.get(length..)) {
+                out.extend_from_slice(MASK);
+                rest = behind;
+            } else {
+                out.push(*first);
+                rest = tail;
             }
         }
         out
