@@ -76,6 +76,19 @@ fn every_metric_is_in_the_man_page() {
 }
 
 #[test]
+fn every_metric_is_in_the_readme() {
+    for plugin in plugins() {
+        let readme =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(plugin.name).join("README.md");
+        let text = fs::read_to_string(&readme).unwrap();
+        for metric in &plugin.metrics {
+            let row = format!("\n| `{}` | {} |", metric.label, metric.uom.suffix()).replace("|  |", "| |");
+            assert!(text.contains(&row), "{}: no row {row:?}", readme.display());
+        }
+    }
+}
+
+#[test]
 fn every_state_and_example_is_in_the_man_page() {
     for plugin in plugins() {
         let page = plain(&page(&plugin));

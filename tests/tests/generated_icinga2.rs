@@ -84,7 +84,10 @@ fn icinga_passes_arguments_and_results() {
 
     assert_eq!(icinga.seen("file"), words(&["--hostname 127.0.0.1", "--password-file /nonexistent"], "file"));
     assert_eq!(icinga.seen("six"), words(&["--hostname ::1", "--password-file /nonexistent"], "six"));
-    assert_eq!(icinga.seen("named"), words(&["--hostname localhost", "--password-env OWN"], "named"));
+    assert_eq!(
+        icinga.seen("named"),
+        words(&["--hostname localhost", "--password-env OWN", "--sni server"], "named")
+    );
     let ca = format!("--ca-file {}", icinga.path("plugins/ca.pem").display());
     let port = format!("--port {}", server.port());
     let secret = [
@@ -144,7 +147,12 @@ template Service "missing" {
 }
 object Service "file" { import "missing" }
 object Service "six" { import "missing"; host_name = "six" }
-object Service "named" { import "vedette"; vars.smtp_auth_hostname = "localhost"; vars.smtp_auth_password_env = "OWN" }
+object Service "named" {
+	import "vedette"
+	vars.smtp_auth_hostname = "localhost"
+	vars.smtp_auth_password_env = "OWN"
+	vars.smtp_auth_sni = "$host.name$"
+}
 object Service "verbose1" { import "vedette"; vars.smtp_auth_verbose = 1 }
 object Service "verbose3" { import "vedette"; vars.smtp_auth_verbose = "3" }
 object Service "secret" {
