@@ -96,7 +96,7 @@ fn echo_at_quit_is_masked() {
 }
 
 #[test]
-fn password_of_the_client_key_is_not_needed_to_mask_the_dialogue() {
+fn whole_dialogue_is_masked() {
     // The whole dialogue at -vvv: both EHLO, STARTTLS, AUTH, QUIT, nothing of the password.
     let mail = Mail::new();
     let script = mail.script_to_auth("AUTH PLAIN").expect("AUTH PLAIN").send("235 ok\r\n").quit();
@@ -200,7 +200,7 @@ fn plaintext_gets_no_password_unless_allowed() {
 }
 
 #[test]
-fn unknown_mechanism_that_shows_the_password_connects_not_even() {
+fn unknown_mechanism_that_shows_the_password_without_tls() {
     let mail = Mail::new();
     let peer = Peer::start(clear_to_auth("AUTH PLAIN LOGIN"));
     for mechanism in ["plain", "LOGIN"] {

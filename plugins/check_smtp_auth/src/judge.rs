@@ -154,7 +154,7 @@ fn auth_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
 }
 
 fn mechanism_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
-    let wanted = match options.mech {
+    let wanted = match options.mechanism() {
         crate::MechanismChoice::Only(mechanism) => format!("{mechanism} is not offered"),
         crate::MechanismChoice::Auto => "none of those offered is known to this check".to_owned(),
     };

@@ -17,6 +17,7 @@ use common::cli::{
 };
 use common::net::{Deadline, ProbeError};
 use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::proto::sasl::Mechanism;
 use common::proto::smtp::HeloName;
 use common::report::{Condition, Metric, Report, State, Thresholds, parse_size};
 
@@ -135,18 +136,7 @@ impl Plugin for CheckSmtpAuth {
         if self.authzid.as_deref().is_some_and(common::cli::unspeakable) {
             return Err(UsageError::new("--authzid", "contains a line break or NUL"));
         }
-        match self.mech {
-            MechanismChoice::Only(mechanism)
-                if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext =>
-            {
-                Err(UsageError::new(
-                    "--mech",
-                    format!("{mechanism} without TLS sends the password in the clear"),
-                )
-                .with_hint("--allow-plaintext, if that is what you want"))
-            }
-            _ => Ok(()),
-        }
+        self.check_mechanism()
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
@@ -175,6 +165,29 @@ impl CheckSmtpAuth {
             (TlsMode::Auto, _) => TlsMode::Starttls,
             (given, _) => given,
         }
+    }
+
+    /// The choice of mechanism; another identity can only be named by PLAIN.
+    fn mechanism(&self) -> MechanismChoice {
+        match self.mech {
+            MechanismChoice::Auto if self.authzid.is_some() => MechanismChoice::Only(Mechanism::Plain),
+            given => given,
+        }
+    }
+
+    fn check_mechanism(&self) -> Result<(), UsageError> {
+        let MechanismChoice::Only(mechanism) = self.mechanism() else { return Ok(()) };
+        if self.authzid.is_some() && mechanism != Mechanism::Plain {
+            let cause = format!("{mechanism} cannot act as somebody else, only PLAIN can");
+            return Err(UsageError::new("--authzid", cause));
+        }
+        if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext {
+            let cause = format!("{mechanism} without TLS sends the password in the clear");
+            return Err(
+                UsageError::new("--mech", cause).with_hint("--allow-plaintext, if that is what you want")
+            );
+        }
+        Ok(())
     }
 
     fn encrypts(&self) -> bool {

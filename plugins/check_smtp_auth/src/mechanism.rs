@@ -56,7 +56,10 @@ pub(crate) fn choose(
         return Err(End::AuthNotOffered);
     }
     let chosen = match choice {
-        MechanismChoice::Only(mechanism) => Some(mechanism).filter(is_offered),
+        // The order again, so that no mistake elsewhere can show a password.
+        MechanismChoice::Only(mechanism) => {
+            Some(mechanism).filter(|wanted| is_offered(wanted) && privacy.order().contains(wanted))
+        }
         MechanismChoice::Auto => privacy.order().iter().copied().find(is_offered),
     };
     chosen.ok_or_else(|| {
@@ -99,5 +102,7 @@ mod tests {
         assert_eq!(auto(&["GSSAPI"], Privacy::Clear), Err(End::MechanismNotOffered));
         let only = MechanismChoice::Only(Mechanism::CramMd5);
         assert_eq!(choose(only, &offered(&["PLAIN"]), Privacy::Encrypted), Err(End::MechanismNotOffered));
+        let plain = MechanismChoice::Only(Mechanism::Plain);
+        assert!(choose(plain, &offered(&["PLAIN"]), Privacy::Clear).is_err());
     }
 }

@@ -154,7 +154,12 @@ impl Session<'_> {
             }
             Err(StarttlsFailure::Handshake(failure)) => {
                 self.seen.tls = failure.seen;
-                Err(End::Failed(failure.error))
+                let greeted = failure.plaintext.is_some_and(|text| text.starts_with(b"220"));
+                Err(End::Failed(if greeted && !starttls {
+                    failure.error.with_hint("this port begins in plaintext: --tls starttls")
+                } else {
+                    failure.error
+                }))
             }
         }
     }
@@ -166,7 +171,7 @@ impl Session<'_> {
             (false, false) => Privacy::Clear,
         };
         let offered = self.seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
-        let mechanism = choose(self.options.mech, offered, privacy)?;
+        let mechanism = choose(self.options.mechanism(), offered, privacy)?;
         self.seen.mechanism = Some(mechanism);
         let (reply, time) = self.timed(|| authenticate(client, mechanism, &self.credentials));
         let reply = reply?;

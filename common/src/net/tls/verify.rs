@@ -14,6 +14,9 @@ use super::certificate::CertificateSeen;
 use super::{TlsSeen, read_certificates};
 use crate::net::error::ProbeError;
 
+/// Characters of the names in a sentence, like any other words of the server.
+const NAMES_SHOWN: usize = 128;
+
 /// The CA certificates to verify against.
 #[derive(Debug)]
 pub(super) struct Anchors {
@@ -105,7 +108,7 @@ fn judge_leaf(
         Err(error) => return (Some(path_words(&error, anchors)), None, None),
     };
     let name_problem = entity.verify_is_valid_for_subject_name(server_name).err().map(|_| {
-        let names = CertificateSeen::parse(leaf).map(|seen| seen.names.join(", ")).unwrap_or_default();
+        let names = CertificateSeen::parse(leaf).map(|seen| few(&seen.names)).unwrap_or_default();
         let names = if names.is_empty() { "no name at all".to_owned() } else { names };
         format!("certificate is not for {} but for {names}", server_name.to_str())
     });
@@ -129,6 +132,15 @@ fn judge_leaf(
             }
         }
         Err(error) => (Some(path_words(&error, anchors)), name_problem, None),
+    }
+}
+
+/// The names of a certificate for a sentence: some have hundreds.
+fn few(names: &[String]) -> String {
+    let all = names.join(", ");
+    match all.char_indices().nth(NAMES_SHOWN) {
+        Some((end, _)) => format!("{}...", all.get(..end).unwrap_or_default()),
+        None => all,
     }
 }
 
