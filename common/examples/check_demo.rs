@@ -112,15 +112,15 @@ impl Plugin for CheckDemo {
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
+        let secret = match &self.password_file {
+            Some(path) => Some(read_first_line(&read_secret_file(path)?, &path.display().to_string())?),
+            None => None,
+        };
         deadline.enter(Phase::Querying);
         if self.sleep > 0.0 {
             std::thread::sleep(Duration::from_secs_f64(self.sleep));
             deadline.remaining()?;
         }
-        let secret = match &self.password_file {
-            Some(path) => Some(read_first_line(&read_secret_file(path)?, &path.display().to_string())?),
-            None => None,
-        };
         let values = self.value.iter().map(|value| value.0).collect();
         Ok(Seen { values, password_bytes: secret.map(|secret| secret.len()) })
     }

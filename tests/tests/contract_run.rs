@@ -135,6 +135,20 @@ fn unknown_output_device_is_full() {
 }
 
 #[test]
+fn critical_stays_critical_when_stdout_is_closed() {
+    let run = |arguments: &str| {
+        let script = format!("exec {} {arguments} >&-", find_binary("check_demo").display());
+        let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        output.status.code()
+    };
+    assert_eq!(run("--value 9 -c 1"), Some(2));
+    assert_eq!(run("--value 9 -w 1"), Some(1));
+    assert_eq!(run("--panic"), Some(3));
+    assert_eq!(run("--no-such-option"), Some(3));
+}
+
+#[test]
 fn unknown_reader_went_away() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
