@@ -330,8 +330,8 @@ fn critical_garbage_instead_of_server_hello() {
     }
     starttls_run(answer(b"what do you want?\r\n"), &["TLS handshake failed", "\"what do you want?\""]);
     starttls_run(answer(b"HTTP/1.1 400 Bad\r\n"), &["TLS handshake failed", "\"HTTP/1.1 400 Bad\""]);
-    starttls_run(answer(b"\x15\x03\x03\0\x02\x02\x28"), &["TLS handshake failed", "alert HandshakeFailure"]);
-    starttls_run(answer(b"\x15\x03\x03\0\x02\x02\x46"), &["TLS handshake failed", "alert ProtocolVersion"]);
+    starttls_run(answer(b"\x15\x03\x03\0\x02\x02\x28"), &["TLS handshake failed", "alert handshake_failure"]);
+    starttls_run(answer(b"\x15\x03\x03\0\x02\x02\x46"), &["TLS handshake failed", "alert protocol_version"]);
     // A record that is begun and never ended.
     let started =
         Script::new().expect("STARTTLS").send("220 Go\r\n").read_some().send(b"\x16\x03\x03\x40\0abc");

@@ -327,7 +327,7 @@ fn critical_version_below_the_minimum() {
     let mail = Mail::new();
     let peer = peer_with(&mail, Versions::Tls12, None);
     let run = mail.starttls(peer.addr()).args(["--tls-min", "1.3"]);
-    let run = run.gives(State::Critical, &["TLS handshake failed", "ProtocolVersion"]);
+    let run = run.gives(State::Critical, &["TLS handshake failed", "alert protocol_version"]);
     run.long("hint: ");
     assert_eq!(peer.tls_failures().len(), 1);
 }
@@ -362,7 +362,7 @@ fn client_certificate_demanded() {
         let check = || mail.starttls(peer.addr());
         let given = check().arg("--cert-file").arg(&cert).arg("--key-file").arg(&key);
         given.gives(State::Ok, &["logged in"]);
-        let words = ["TLS handshake failed", "alert CertificateRequired"];
+        let words = ["TLS handshake failed", "alert certificate_required"];
         let missing = check().gives(State::Critical, &words[..1]);
         assert!(versions == Versions::Tls12 || missing.parsed.summary.contains(words[1]));
         let stranger = check().arg("--cert-file").arg(&other).arg("--key-file").arg(&other_key);

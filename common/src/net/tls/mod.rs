@@ -236,10 +236,24 @@ pub(crate) fn tls_error(error: &rustls::Error) -> ProbeError {
 
 fn error_words(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::AlertReceived(alert) => format!("the server sent the alert {alert:?}"),
+        rustls::Error::AlertReceived(alert) => format!("the server sent the alert {}", alert_name(*alert)),
         rustls::Error::InvalidMessage(_) => "the server's answer is not TLS".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The name of RFC 8446 section 6, `handshake_failure`, which servers' logs use as well.
+fn alert_name(alert: rustls::AlertDescription) -> String {
+    let mut name = String::new();
+    let mut after_small = false;
+    for c in format!("{alert:?}").chars() {
+        if after_small && c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        after_small = c.is_ascii_lowercase();
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn version_name(version: rustls::ProtocolVersion) -> String {
