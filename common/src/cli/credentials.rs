@@ -23,15 +23,17 @@ pub struct CredentialArgs {
 }
 
 impl CredentialArgs {
-    /// A login needs a user that fits on one line, and a password.
-    pub fn check(&self) -> Result<(), UsageError> {
+    /// A login needs a user that fits on one line.
+    pub fn check_user(&self) -> Result<(), UsageError> {
         match self.user.as_deref() {
-            None | Some("") => return Err(UsageError::new("--user", "required")),
-            Some(user) if unspeakable(user) => {
-                return Err(UsageError::new("--user", "contains a line break or NUL"));
-            }
-            Some(_) => {}
+            None | Some("") => Err(UsageError::new("--user", "required")),
+            Some(user) if unspeakable(user) => Err(UsageError::new("--user", "contains a line break or NUL")),
+            Some(_) => Ok(()),
         }
+    }
+
+    /// It also needs a password from somewhere.
+    pub fn check_password(&self) -> Result<(), UsageError> {
         if self.password.given() {
             Ok(())
         } else {

@@ -6,6 +6,8 @@ mod error;
 mod phase;
 mod secret;
 
+#[cfg(feature = "sasl")]
+pub mod random;
 #[cfg(feature = "tcp")]
 mod resolve;
 #[cfg(feature = "tcp")]

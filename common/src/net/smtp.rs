@@ -10,6 +10,7 @@ use super::phase::Phase;
 use super::tcp::TimedStream;
 use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream, tls_cause, tls_error};
 use crate::proto::redact::Redactor;
+use crate::proto::sasl::ChannelBinding;
 use crate::proto::smtp::{Command, Reply, ReplyError, ReplyLimits, ReplyReader};
 use crate::proto::text::decode;
 
@@ -28,6 +29,7 @@ pub struct SmtpClient {
     incoming: Vec<u8>,
     redactor: Redactor,
     transcript: Vec<String>,
+    binding: Option<ChannelBinding>,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl SmtpClient {
             incoming: Vec::new(),
             redactor: Redactor::new(),
             transcript: Vec::new(),
+            binding: None,
         }
     }
 
@@ -85,6 +88,12 @@ impl SmtpClient {
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.tcp().and_then(|tcp| tcp.local_address().ok())
+    }
+
+    /// What a login can be tied to, once TLS is up.
+    #[must_use]
+    pub const fn channel_binding(&self) -> Option<&ChannelBinding> {
+        self.binding.as_ref()
     }
 
     /// What was said so far, `>` ours, `<` theirs, secrets masked; at most 200 lines.
@@ -144,6 +153,7 @@ impl SmtpClient {
             }
         };
         let (stream, seen) = connector.handshake(stream)?;
+        self.binding = connector.channel_binding(&stream);
         self.stream = Stream::Tls(Box::new(stream));
         self.note('=', &format!("{} {}", seen.version, seen.suite));
         Ok(seen)

@@ -2,12 +2,14 @@
 
 use common::net::{Phase, ProbeError, Trouble};
 use common::plugin::{Plugin as _, Run, finding_of};
-use common::proto::sasl::Mechanism;
+use common::proto::sasl::{FEWEST_ITERATIONS, Mechanism};
 use common::proto::smtp::LineEnd;
 use common::report::{Condition, Finding, Report, State, quote};
 
 use crate::seen::{End, Said, Seen, Step};
-use crate::{CheckSmtpAuth, TIME_AUTH, TIME_BANNER, TIME_CONNECT, TIME_DNS, TIME_EHLO, TIME_TLS};
+use crate::{
+    CheckSmtpAuth, MechanismChoice, TIME_AUTH, TIME_BANNER, TIME_CONNECT, TIME_DNS, TIME_EHLO, TIME_TLS,
+};
 
 /// How the session ended.
 pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report: &mut Report) {
@@ -38,6 +40,12 @@ pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report:
             format!("no usable mechanism: without TLS {} would show the password", offered(seen)),
         )
         .with_hint("--tls starttls, or --allow-plaintext if the password may be seen"),
+        End::NoBinding => Finding::new(
+            "no_binding",
+            state(Condition::Credential),
+            format!("mechanism refused: {} cannot be tied to this TLS connection", mechanism_wanted(options)),
+        )
+        .with_hint("the server's certificate is signed in a way without a digest for tls-server-end-point"),
         End::BadChallenge(problem, said) => Finding::new(
             "bad_challenge",
             state(Condition::Protocol),
@@ -52,7 +60,7 @@ fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
         Some(tls) => format!("over {}", tls.version),
         None => "without TLS".to_owned(),
     };
-    format!("{} logged in to {} by {} {way}", options.user(), options.target(), mechanism(seen))
+    format!("{} logged in to {} by {} {way}", who(options), options.target(), mechanism(seen))
 }
 
 fn failed(error: &ProbeError, seen: &Seen, run: &Run) -> Finding {
@@ -99,12 +107,8 @@ fn login_refused(options: &CheckSmtpAuth, seen: &Seen, said: &Said, run: &Run) -
         Finding::new(id, run.states.state(condition), text)
     };
     match said.code {
-        535 => of(
-            "credentials_rejected",
-            Condition::Credential,
-            format!("credentials of {} rejected by {}: {words}", options.user(), options.target()),
-        ),
-        534 => of("auth_too_weak", Condition::Credential, format!("login of {} refused by {}: {words}", options.user(), options.target()))
+        535 => rejected(options, seen, &words, run),
+        534 => of("auth_too_weak", Condition::Credential, format!("login of {} refused by {}: {words}", who(options), options.target()))
             .with_hint("534 means a mechanism too weak for the account, or, at some providers, that an application password is needed"),
         504 | 538 => {
             of("mechanism_refused", Condition::Credential, format!("mechanism refused: AUTH {mechanism}: {words}"))
@@ -125,6 +129,29 @@ fn login_refused(options: &CheckSmtpAuth, seen: &Seen, said: &Said, run: &Run) -
         // RFC 4954 section 4: success is 235 and nothing else.
         _ => of("protocol", Condition::Protocol, format!("protocol violation: AUTH {mechanism} answered {words}")),
     }
+}
+
+/// 535: the credentials themselves.
+fn rejected(options: &CheckSmtpAuth, seen: &Seen, words: &str, run: &Run) -> Finding {
+    let status = seen.token_status.as_ref().map(|status| format!(", token status {}", quote(status)));
+    let status = status.unwrap_or_default();
+    let text = format!("credentials of {} rejected by {}{status}: {words}", who(options), options.target());
+    let finding = Finding::new("credentials_rejected", run.states.state(Condition::Credential), text);
+    let chosen_scram =
+        options.mech == MechanismChoice::Auto && seen.mechanism.is_some_and(Mechanism::is_scram);
+    if chosen_scram {
+        finding.with_hint(format!(
+            "{} was chosen by itself; the account may lack SCRAM data, which --mech plain would tell",
+            mechanism(seen)
+        ))
+    } else {
+        finding
+    }
+}
+
+/// The identity for a sentence; a certificate speaks for itself.
+fn who(options: &CheckSmtpAuth) -> &str {
+    if options.user().is_empty() { "the client certificate" } else { options.user() }
 }
 
 fn starttls_missing(seen: &Seen, run: &Run) -> Finding {
@@ -154,9 +181,9 @@ fn auth_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
 }
 
 fn mechanism_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
-    let wanted = match options.mechanism() {
-        crate::MechanismChoice::Only(mechanism) => format!("{mechanism} is not offered"),
-        crate::MechanismChoice::Auto => "none of those offered is known to this check".to_owned(),
+    let wanted = match options.mech {
+        MechanismChoice::Only(mechanism) => format!("{mechanism} is not offered"),
+        MechanismChoice::Auto => "none of those offered can be used with what was given".to_owned(),
     };
     let text = format!("mechanism refused: {wanted}, only {}", offered(seen));
     Finding::new("mechanism_missing", run.states.state(Condition::Credential), text)
@@ -184,6 +211,15 @@ pub(crate) fn judge_service(seen: &Seen, report: &mut Report) {
         let text = "mechanisms are offered only in the obsolete form AUTH=, which standard clients ignore";
         report.find("auth_equals_only", State::Warning, text);
     }
+    if let Some(iterations) = seen.iterations.filter(|iterations| *iterations < FEWEST_ITERATIONS) {
+        let text =
+            format!("server stretches passwords by only {iterations} iterations, below {FEWEST_ITERATIONS}");
+        report.add(
+            Finding::new("few_iterations", State::Warning, text).with_hint(
+                "RFC 7677 section 4 asks for at least 4096; whoever sees a login can guess offline",
+            ),
+        );
+    }
     for attempt in &seen.failed_addresses {
         report.find(
             "address_failed",
@@ -194,7 +230,7 @@ pub(crate) fn judge_service(seen: &Seen, report: &mut Report) {
     if seen.closed_early {
         report.find("closed_early", State::Ok, "server closed the connection before QUIT");
     }
-    let clear = seen.tls.is_none() && seen.mechanism.is_some_and(Mechanism::sends_password);
+    let clear = seen.tls.is_none() && seen.mechanism.is_some_and(Mechanism::shows_secret);
     if clear {
         report.find(
             "password_in_clear",
@@ -247,6 +283,13 @@ pub(crate) fn describe(seen: &Seen, report: &mut Report) {
 pub(crate) fn count<T>(things: &[T]) -> f64 {
     // A reply has at most 512 lines, so the number is small.
     f64::from(u32::try_from(things.len()).unwrap_or(u32::MAX))
+}
+
+fn mechanism_wanted(options: &CheckSmtpAuth) -> &'static str {
+    match options.mech {
+        MechanismChoice::Only(mechanism) => mechanism.name(),
+        MechanismChoice::Auto => "the mechanism",
+    }
 }
 
 fn mechanism(seen: &Seen) -> &'static str {

@@ -10,12 +10,14 @@ mod mechanism;
 mod seen;
 mod session;
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use common::cli::{
     CertificateArgs, CredentialArgs, RunArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, TlsArgs, TlsMode,
     UsageError,
 };
-use common::net::{Deadline, ProbeError};
+use common::net::{Deadline, ProbeError, SecretBytes, read_first_line, read_secret_file};
 use common::plugin::{CERT_DAYS, Plugin, Run};
 use common::proto::sasl::Mechanism;
 use common::proto::smtp::HeloName;
@@ -32,13 +34,18 @@ pub struct CheckSmtpAuth {
     target: TargetArgs,
     #[command(flatten)]
     login: CredentialArgs,
-    /// SASL mechanism: auto (the strongest offered), PLAIN, LOGIN, CRAM-MD5
+    /// File with a bearer token in its first line, for OAUTHBEARER and XOAUTH2
+    #[arg(long, value_name = "FILE", help_heading = "Login")]
+    token_file: Option<PathBuf>,
+    /// SASL mechanism: auto (the strongest offered), SCRAM-SHA-256-PLUS, SCRAM-SHA-256,
+    /// SCRAM-SHA-1-PLUS, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5,
+    /// EXTERNAL
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Login")]
     mech: MechanismChoice,
-    /// Identity to act as, if not the user's own (PLAIN only)
+    /// Identity to act as, if not the user's own (PLAIN, SCRAM, DIGEST-MD5, EXTERNAL)
     #[arg(long, value_name = "NAME", help_heading = "Login")]
     authzid: Option<String>,
-    /// Send the password even when the connection is not encrypted
+    /// Send the password or token even when the connection is not encrypted
     #[arg(long, help_heading = "Login")]
     allow_plaintext: bool,
     /// When TLS begins; auto: implicit on port 465, else STARTTLS
@@ -130,7 +137,7 @@ impl Plugin for CheckSmtpAuth {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
-        self.login.check()?;
+        self.check_login()?;
         self.certificate.check()?;
         self.tls_options.options()?;
         if self.authzid.as_deref().is_some_and(common::cli::unspeakable) {
@@ -167,22 +174,13 @@ impl CheckSmtpAuth {
         }
     }
 
-    /// The choice of mechanism; another identity can only be named by PLAIN.
-    fn mechanism(&self) -> MechanismChoice {
-        match self.mech {
-            MechanismChoice::Auto if self.authzid.is_some() => MechanismChoice::Only(Mechanism::Plain),
-            given => given,
-        }
-    }
-
     fn check_mechanism(&self) -> Result<(), UsageError> {
-        let MechanismChoice::Only(mechanism) = self.mechanism() else { return Ok(()) };
-        if self.authzid.is_some() && mechanism != Mechanism::Plain {
-            let cause = format!("{mechanism} cannot act as somebody else, only PLAIN can");
-            return Err(UsageError::new("--authzid", cause));
+        let MechanismChoice::Only(mechanism) = self.mech else { return Ok(()) };
+        if self.authzid.is_some() && !mechanism.takes_authzid() {
+            return Err(UsageError::new("--authzid", format!("{mechanism} cannot act as somebody else")));
         }
-        if mechanism.sends_password() && !self.encrypts() && !self.allow_plaintext {
-            let cause = format!("{mechanism} without TLS sends the password in the clear");
+        if mechanism.shows_secret() && !self.encrypts() && !self.allow_plaintext {
+            let cause = format!("{mechanism} without TLS sends the secret in the clear");
             return Err(
                 UsageError::new("--mech", cause).with_hint("--allow-plaintext, if that is what you want")
             );
@@ -196,6 +194,39 @@ impl CheckSmtpAuth {
 
     fn port(&self) -> u16 {
         self.target.port.unwrap_or(if self.tls == TlsMode::Implicit { PORT_IMPLICIT } else { PORT_STARTTLS })
+    }
+
+    /// A login needs a user and what its mechanism proves it with.
+    fn check_login(&self) -> Result<(), UsageError> {
+        let only =
+            |accepts: fn(Mechanism) -> bool| matches!(self.mech, MechanismChoice::Only(one) if accepts(one));
+        if only(|mechanism| mechanism == Mechanism::External) {
+            return match &self.tls_options.cert_file {
+                Some(_) => Ok(()),
+                None => Err(UsageError::new("--cert-file", "required by --mech EXTERNAL, with --key-file")),
+            };
+        }
+        self.login.check_user()?;
+        if only(Mechanism::takes_token) && self.token_file.is_none() {
+            return Err(UsageError::new("--token-file", "required by the mechanism"));
+        }
+        if only(Mechanism::takes_password) || self.token_file.is_none() {
+            self.login.check_password()?;
+        }
+        Ok(())
+    }
+
+    /// The password; empty when none was given.
+    fn password(&self) -> Result<SecretBytes, ProbeError> {
+        if self.login.password.given() { self.login.password.read() } else { Ok(SecretBytes::default()) }
+    }
+
+    /// The bearer token; empty when none was given.
+    fn token(&self) -> Result<SecretBytes, ProbeError> {
+        match &self.token_file {
+            Some(path) => read_first_line(&read_secret_file(path)?, &path.display().to_string()),
+            None => Ok(SecretBytes::default()),
+        }
     }
 
     fn user(&self) -> &str {

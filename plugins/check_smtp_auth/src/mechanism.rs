@@ -26,83 +26,154 @@ impl FromStr for MechanismChoice {
 /// What the connection protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Privacy {
-    /// Encrypted: simple mechanisms are the ones every server has.
+    /// Encrypted: simple mechanisms are safe too.
     Encrypted,
-    /// In the clear, and the operator wants the password sent all the same.
+    /// In the clear, and the operator wants the secret sent all the same.
     ClearAllowed,
-    /// In the clear: nothing that shows the password.
+    /// In the clear: nothing that shows the secret.
     Clear,
 }
 
-impl Privacy {
-    /// Mechanisms in order of preference.
-    const fn order(self) -> &'static [Mechanism] {
-        match self {
-            Self::Encrypted => &[Mechanism::Plain, Mechanism::Login, Mechanism::CramMd5],
-            Self::ClearAllowed => &[Mechanism::CramMd5, Mechanism::Plain, Mechanism::Login],
-            Self::Clear => &[Mechanism::CramMd5],
+/// What a login can be made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Means {
+    /// What the connection protects.
+    pub(crate) privacy: Privacy,
+    /// There is a password.
+    pub(crate) password: bool,
+    /// There is a token.
+    pub(crate) token: bool,
+    /// The login is to act as somebody else.
+    pub(crate) authzid: bool,
+    /// There is something of the TLS connection to tie the login to.
+    pub(crate) binding: bool,
+}
+
+/// Strongest first. EXTERNAL is never chosen by itself: a certificate that happens to be
+/// configured says nothing about the password.
+const BY_STRENGTH: [Mechanism; 10] = [
+    Mechanism::ScramSha256Plus,
+    Mechanism::ScramSha256,
+    Mechanism::ScramSha1Plus,
+    Mechanism::ScramSha1,
+    Mechanism::OauthBearer,
+    Mechanism::Xoauth2,
+    Mechanism::Plain,
+    Mechanism::Login,
+    Mechanism::CramMd5,
+    Mechanism::DigestMd5,
+];
+
+impl Means {
+    /// Mechanisms that could be used, in order of preference.
+    fn order(self) -> Vec<Mechanism> {
+        let able = |mechanism: &Mechanism| {
+            (self.password && mechanism.takes_password() || self.token && mechanism.takes_token())
+                && (self.binding || !mechanism.binds())
+                && (!self.authzid || mechanism.takes_authzid())
+        };
+        let mut order: Vec<Mechanism> = BY_STRENGTH.into_iter().filter(able).collect();
+        if self.privacy != Privacy::Encrypted {
+            // In the clear what shows the secret comes last, or not at all.
+            order.sort_by_key(|mechanism| mechanism.shows_secret());
         }
+        if self.privacy == Privacy::Clear {
+            order.retain(|mechanism| !mechanism.shows_secret() && *mechanism != Mechanism::DigestMd5);
+        }
+        order
     }
 }
 
 /// Chooses among the mechanisms a server offers.
-pub(crate) fn choose(
-    choice: MechanismChoice,
-    offered: &[String],
-    privacy: Privacy,
-) -> Result<Mechanism, End> {
+pub(crate) fn choose(choice: MechanismChoice, offered: &[String], means: Means) -> Result<Mechanism, End> {
     let is_offered = |mechanism: &Mechanism| offered.iter().any(|name| name == mechanism.name());
     if offered.is_empty() {
         return Err(End::AuthNotOffered);
     }
-    let chosen = match choice {
-        // The order again, so that no mistake elsewhere can show a password.
-        MechanismChoice::Only(mechanism) => {
-            Some(mechanism).filter(|wanted| is_offered(wanted) && privacy.order().contains(wanted))
+    match choice {
+        MechanismChoice::Only(mechanism) if !is_offered(&mechanism) => Err(End::MechanismNotOffered),
+        MechanismChoice::Only(mechanism) if mechanism.binds() && !means.binding => Err(End::NoBinding),
+        // Again, so that no mistake elsewhere can show a secret.
+        MechanismChoice::Only(mechanism) if mechanism.shows_secret() && means.privacy == Privacy::Clear => {
+            Err(End::OnlyPlaintext)
         }
-        MechanismChoice::Auto => privacy.order().iter().copied().find(is_offered),
-    };
-    chosen.ok_or_else(|| {
-        let would_do =
-            Mechanism::ALL.iter().any(|mechanism| mechanism.sends_password() && is_offered(mechanism));
-        if privacy == Privacy::Clear && choice == MechanismChoice::Auto && would_do {
-            End::OnlyPlaintext
-        } else {
-            End::MechanismNotOffered
-        }
-    })
+        MechanismChoice::Only(mechanism) => Ok(mechanism),
+        MechanismChoice::Auto => means.order().into_iter().find(is_offered).ok_or_else(|| {
+            let shown = Means { privacy: Privacy::ClearAllowed, ..means }.order().iter().any(is_offered);
+            if shown && means.privacy == Privacy::Clear {
+                End::OnlyPlaintext
+            } else {
+                End::MechanismNotOffered
+            }
+        }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MEANS: Means =
+        Means { privacy: Privacy::Encrypted, password: true, token: false, authzid: false, binding: true };
+
     fn offered(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn auto(names: &[&str], privacy: Privacy) -> Result<Mechanism, End> {
-        choose(MechanismChoice::Auto, &offered(names), privacy)
+    fn auto(names: &[&str], means: Means) -> Result<Mechanism, End> {
+        choose(MechanismChoice::Auto, &offered(names), means)
+    }
+
+    fn with(privacy: Privacy) -> Means {
+        Means { privacy, ..MEANS }
+    }
+
+    #[test]
+    fn the_strongest_wins() {
+        let all = Mechanism::ALL.map(Mechanism::name);
+        assert_eq!(auto(&all, MEANS), Ok(Mechanism::ScramSha256Plus));
+        assert_eq!(auto(&all, Means { binding: false, ..MEANS }), Ok(Mechanism::ScramSha256));
+        assert_eq!(auto(&["CRAM-MD5", "LOGIN", "PLAIN", "GSSAPI"], MEANS), Ok(Mechanism::Plain));
+        assert_eq!(auto(&["LOGIN", "DIGEST-MD5"], MEANS), Ok(Mechanism::Login));
+        assert_eq!(auto(&["PLAIN", "SCRAM-SHA-1"], MEANS), Ok(Mechanism::ScramSha1));
+        let acting = Means { authzid: true, ..MEANS };
+        assert_eq!(auto(&["LOGIN", "CRAM-MD5", "DIGEST-MD5"], acting), Ok(Mechanism::DigestMd5));
+    }
+
+    #[test]
+    fn tokens_and_passwords_go_to_their_own_mechanisms() {
+        let token = Means { password: false, token: true, ..MEANS };
+        assert_eq!(auto(&["PLAIN", "XOAUTH2", "OAUTHBEARER"], token), Ok(Mechanism::OauthBearer));
+        assert_eq!(auto(&["PLAIN", "XOAUTH2"], token), Ok(Mechanism::Xoauth2));
+        assert_eq!(auto(&["PLAIN"], token), Err(End::MechanismNotOffered));
+        assert_eq!(auto(&["XOAUTH2"], MEANS), Err(End::MechanismNotOffered));
+        assert_eq!(auto(&["PLAIN", "XOAUTH2"], Means { token: true, ..MEANS }), Ok(Mechanism::Xoauth2));
     }
 
     #[test]
     fn order_depends_on_privacy() {
-        let all = ["CRAM-MD5", "LOGIN", "PLAIN", "GSSAPI"];
-        assert_eq!(auto(&all, Privacy::Encrypted), Ok(Mechanism::Plain));
-        assert_eq!(auto(&all, Privacy::ClearAllowed), Ok(Mechanism::CramMd5));
-        assert_eq!(auto(&["LOGIN", "PLAIN"], Privacy::ClearAllowed), Ok(Mechanism::Plain));
-        assert_eq!(auto(&["LOGIN"], Privacy::Encrypted), Ok(Mechanism::Login));
+        let simple = ["CRAM-MD5", "LOGIN", "PLAIN"];
+        assert_eq!(auto(&simple, with(Privacy::ClearAllowed)), Ok(Mechanism::CramMd5));
+        assert_eq!(auto(&["LOGIN", "PLAIN"], with(Privacy::ClearAllowed)), Ok(Mechanism::Plain));
+        assert_eq!(auto(&simple, with(Privacy::Clear)), Ok(Mechanism::CramMd5));
+        assert_eq!(auto(&["SCRAM-SHA-1", "PLAIN"], with(Privacy::Clear)), Ok(Mechanism::ScramSha1));
     }
 
     #[test]
     fn nothing_usable_is_told_apart() {
-        assert_eq!(auto(&[], Privacy::Encrypted), Err(End::AuthNotOffered));
-        assert_eq!(auto(&["GSSAPI"], Privacy::Encrypted), Err(End::MechanismNotOffered));
-        assert_eq!(auto(&["PLAIN"], Privacy::Clear), Err(End::OnlyPlaintext));
-        assert_eq!(auto(&["GSSAPI"], Privacy::Clear), Err(End::MechanismNotOffered));
-        let only = MechanismChoice::Only(Mechanism::CramMd5);
-        assert_eq!(choose(only, &offered(&["PLAIN"]), Privacy::Encrypted), Err(End::MechanismNotOffered));
-        let plain = MechanismChoice::Only(Mechanism::Plain);
-        assert!(choose(plain, &offered(&["PLAIN"]), Privacy::Clear).is_err());
+        assert_eq!(auto(&[], MEANS), Err(End::AuthNotOffered));
+        assert_eq!(auto(&["GSSAPI"], MEANS), Err(End::MechanismNotOffered));
+        assert_eq!(auto(&["PLAIN"], with(Privacy::Clear)), Err(End::OnlyPlaintext));
+        assert_eq!(auto(&["GSSAPI"], with(Privacy::Clear)), Err(End::MechanismNotOffered));
+        let only = |mechanism| MechanismChoice::Only(mechanism);
+        assert_eq!(
+            choose(only(Mechanism::CramMd5), &offered(&["PLAIN"]), MEANS),
+            Err(End::MechanismNotOffered)
+        );
+        let unbound = Means { binding: false, ..MEANS };
+        let clear = with(Privacy::Clear);
+        assert_eq!(choose(only(Mechanism::Plain), &offered(&["PLAIN"]), clear), Err(End::OnlyPlaintext));
+        let plus = offered(&["SCRAM-SHA-1-PLUS"]);
+        assert_eq!(choose(only(Mechanism::ScramSha1Plus), &plus, unbound), Err(End::NoBinding));
     }
 }

@@ -27,6 +27,10 @@ pub struct Seen {
     pub ehlo: Option<Ehlo>,
     /// The mechanism used.
     pub mechanism: Option<Mechanism>,
+    /// Iterations a SCRAM server asked for.
+    pub iterations: Option<u32>,
+    /// The `status` a token server gave before its refusal.
+    pub token_status: Option<String>,
     /// How it ended.
     pub end: End,
     /// The server was gone before QUIT although the login had been accepted.
@@ -107,6 +111,8 @@ pub enum End {
     MechanismNotOffered,
     /// Only mechanisms that show the password, on a connection in the clear.
     OnlyPlaintext,
+    /// A mechanism tied to TLS is wanted, and the connection has nothing to tie it to.
+    NoBinding,
     /// The exchange was broken by the server: what was wrong, and its words.
     BadChallenge(String, Said),
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use common::cli::TlsMode;
+use common::net::SecretBytes;
+use common::net::random::nonce;
 use common::net::smtp::{Farewell, SmtpClient, StarttlsFailure};
 use common::net::tls::Connector;
 use common::net::{Deadline, Phase, ProbeError, connect, resolve};
-use common::proto::sasl::{self, Credentials, Exchange, Mechanism};
+use common::proto::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Setup};
 use common::proto::smtp::{Command, Ehlo, HeloName, Reply, ReplyLimits, domain_literal};
 
 use crate::CheckSmtpAuth;
-use crate::mechanism::{Privacy, choose};
+use crate::mechanism::{Means, Privacy, choose};
 use crate::seen::{End, Said, Seen, Step, Times};
 
 /// An initial response rides on the AUTH line only while the line is this short
@@ -22,7 +24,8 @@ pub(crate) fn probe_login(options: &CheckSmtpAuth, deadline: &Deadline) -> Resul
     let credentials = Credentials {
         user: options.user().to_owned(),
         authzid: options.authzid.clone().unwrap_or_default(),
-        password: options.login.password.read()?,
+        password: options.password()?,
+        token: options.token()?,
     };
     let connector = if options.encrypts() {
         let tls = options.tls_options.options().map_err(|error| ProbeError::local(error.to_string()))?;
@@ -52,8 +55,10 @@ impl Session<'_> {
                 return;
             }
         };
-        client.hide(&self.credentials.password);
-        client.hide(&sasl::encode(&self.credentials.password));
+        for secret in [&self.credentials.password, &self.credentials.token] {
+            client.hide(secret);
+            client.hide(&sasl::encode(secret));
+        }
         self.seen.end = match self.converse(&mut client) {
             Ok(()) => End::Accepted,
             Err(end) => end,
@@ -171,11 +176,28 @@ impl Session<'_> {
             (false, false) => Privacy::Clear,
         };
         let offered = self.seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
-        let mechanism = choose(self.options.mechanism(), offered, privacy)?;
+        let means = Means {
+            privacy,
+            password: !self.credentials.password.is_empty(),
+            token: !self.credentials.token.is_empty(),
+            authzid: !self.credentials.authzid.is_empty(),
+            binding: client.channel_binding().is_some(),
+        };
+        let mechanism = choose(self.options.mech, offered, means)?;
         self.seen.mechanism = Some(mechanism);
-        let (reply, time) = self.timed(|| authenticate(client, mechanism, &self.credentials));
+        let setup = Setup {
+            service: "smtp",
+            host: self.options.target.hostname.to_string(),
+            port: self.options.port(),
+            binding: client.channel_binding().cloned(),
+            nonce: nonce()?,
+        };
+        let mut exchange = Exchange::new(mechanism, self.credentials.clone(), setup);
+        let before = self.deadline.elapsed();
+        let reply = authenticate(client, mechanism, &mut exchange, &mut self.seen.token_status);
+        self.seen.iterations = exchange.iterations();
         let reply = reply?;
-        self.seen.times.auth = Some(time);
+        self.seen.times.auth = Some(self.deadline.elapsed().saturating_sub(before).as_secs_f64());
         if reply.code == 235 { Ok(()) } else { Err(End::Refused(Step::Auth, Said::from(&reply))) }
     }
 
@@ -201,29 +223,39 @@ impl Session<'_> {
 fn authenticate(
     client: &mut SmtpClient,
     mechanism: Mechanism,
-    credentials: &Credentials,
+    exchange: &mut Exchange,
+    token_status: &mut Option<String>,
 ) -> Result<Reply, End> {
-    let mut exchange = Exchange::new(mechanism, credentials.clone());
     let verb = format!("AUTH {mechanism}");
-    let initial =
-        Exchange::new(mechanism, credentials.clone()).initial().map(|message| sasl::encode(&message));
-    let mut reply = match initial.filter(|message| verb.len() + 1 + message.len() + 2 <= SHORT_LINE) {
-        Some(message) => {
-            let _ = exchange.initial();
-            client.hide(&message);
-            client.command(&secret(&verb, &message)?, Phase::Authenticating)?
-        }
+    // An empty initial response is a lone equals sign (RFC 4954 section 4).
+    let initial = exchange.initial().map_err(|error| unsendable(&error))?.map(|message| {
+        if message.is_empty() { SecretBytes::new(b"=".to_vec()) } else { sasl::encode(&message) }
+    });
+    if let Some(message) = &initial {
+        client.hide(message);
+    }
+    let short = initial.as_ref().filter(|message| verb.len() + 1 + message.len() + 2 <= SHORT_LINE);
+    // A long one waits for an empty challenge.
+    let mut waiting = initial.clone().filter(|_| short.is_none());
+    let mut reply = match short {
+        Some(message) => client.command(&secret(&verb, message)?, Phase::Authenticating)?,
         None => client.command(&plain(&verb)?, Phase::Authenticating)?,
     };
     while reply.code == 334 {
         let text = reply.lines.first().map(Vec::as_slice).unwrap_or_default();
-        let answer = sasl::decode(text).and_then(|challenge| exchange.respond(&challenge));
+        let answer = match waiting.take() {
+            Some(message) => Ok(message),
+            None => sasl::decode(text).and_then(|challenge| {
+                *token_status = token_status.take().or_else(|| exchange.token_error(&challenge));
+                exchange.respond(&challenge).map(|answer| sasl::encode(&answer))
+            }),
+        };
         match answer {
-            Ok(answer) => {
-                let message = sasl::encode(&answer);
+            Ok(message) => {
                 client.hide(&message);
                 reply = client.command(&secret("", &message)?, Phase::Authenticating)?;
             }
+            Err(SaslError::Unpreparable) => return Err(unsendable(&SaslError::Unpreparable)),
             Err(error) => {
                 // RFC 4954: a lone asterisk cancels; what comes back changes nothing.
                 let _ = client.command(&plain("*")?, Phase::Authenticating);
@@ -235,6 +267,10 @@ fn authenticate(
         Err(error) if reply.code == 235 => Err(End::BadChallenge(error.to_string(), Said::from(&reply))),
         _ => Ok(reply),
     }
+}
+
+fn unsendable(error: &SaslError) -> End {
+    End::Failed(ProbeError::local(error.to_string()))
 }
 
 fn plain(line: &str) -> Result<Command, End> {
@@ -258,6 +294,8 @@ impl Seen {
             tls: None,
             ehlo: None,
             mechanism: None,
+            iterations: None,
+            token_status: None,
             end: End::Failed(ProbeError::timeout(Phase::Starting, Duration::ZERO)),
             closed_early: false,
             transcript: Vec::new(),

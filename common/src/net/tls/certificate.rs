@@ -50,6 +50,26 @@ impl CertificateSeen {
     }
 }
 
+/// Digest of a certificate by the hash of its own signature, MD5 and SHA-1 replaced by
+/// SHA-256 (RFC 5929 section 4.1); `None` for signatures without one hash, such as Ed25519.
+#[cfg(feature = "sasl")]
+pub(super) fn end_point_digest(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    use ring::digest::{SHA256, SHA384, SHA512, digest};
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let algorithm = match certificate.signature_algorithm.algorithm.to_id_string().as_str() {
+        // md5, sha1, sha256 WithRSAEncryption; ecdsa-with-SHA1, -SHA256 (RFC 8017, 5758)
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2" => &SHA256,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &SHA384,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &SHA512,
+        _ => return None,
+    };
+    Some(digest(algorithm, der).as_ref().to_vec())
+}
+
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(dns) => Some(shortened((*dns).to_owned())),

@@ -26,6 +26,8 @@ use super::phase::Phase;
 use super::secret::read_secret_file;
 use super::tcp::TimedStream;
 use crate::proto::names::Host;
+#[cfg(feature = "sasl")]
+use crate::proto::sasl::ChannelBinding;
 use crate::proto::text::decode;
 
 pub use certificate::CertificateSeen;
@@ -168,6 +170,21 @@ impl Connector {
         let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
         seen.suite = suite.map(str::to_owned).unwrap_or_default();
         Ok((StreamOwned::new(connection, stream), seen))
+    }
+
+    /// What an exchange inside the connection can be tied to: `tls-exporter` (RFC 9266) under
+    /// TLS 1.3, `tls-server-end-point` (RFC 5929 section 4) under TLS 1.2. `None` when the
+    /// certificate's signature has no digest for it.
+    #[cfg(feature = "sasl")]
+    #[must_use]
+    pub fn channel_binding(&self, stream: &TlsStream) -> Option<ChannelBinding> {
+        if stream.conn.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
+            let exported =
+                stream.conn.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+            return exported.ok().map(|key| ChannelBinding::TlsExporter(key.to_vec()));
+        }
+        let digest = certificate::end_point_digest(self.recorder.chain().first()?)?;
+        Some(ChannelBinding::TlsServerEndPoint(digest))
     }
 
     /// Judges the recorded chain. Loads the system's CA certificates if they are needed.
