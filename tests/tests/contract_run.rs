@@ -49,6 +49,32 @@ fn timeout_state_and_map_apply_to_a_blocking_call() {
     assert_eq!(outcome.parsed_any_code().state, State::Critical);
 }
 
+/// A file that keeps what an earlier run wrote would be a stale OK.
+#[test]
+fn a_blocking_call_ends_in_the_form_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result.prom");
+    let write = |more: &[&str]| {
+        let path = file.to_string_lossy().into_owned();
+        demo().args(["--output", "prometheus", "--output-file", &path]).args(more).timeout(0.3)
+    };
+    write(&[]).gives(State::Ok, &["no details"]);
+    assert!(
+        std::fs::read_to_string(&file).unwrap().contains("vedette_state{plugin=\"demo\",target=\"demo\"} 0")
+    );
+    write(&["--sleep", "20"]).gives(State::Critical, &["timeout after 0.3 s while querying"]);
+    assert!(
+        std::fs::read_to_string(&file).unwrap().contains("vedette_state{plugin=\"demo\",target=\"demo\"} 2")
+    );
+
+    let outcome = demo().args(["--sleep", "20", "--output", "json"]).timeout(0.3).outcome();
+    assert_eq!(outcome.code, Some(2));
+    let json: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(json["status"], "CRITICAL");
+    assert_eq!(json["findings"][0]["id"], "timeout");
+    assert!(json["perfdata"][0]["value"].as_f64().is_some_and(|time| (0.3..0.4).contains(&time)), "{json}");
+}
+
 #[test]
 fn timeout_takes_units() {
     let run = demo().args(["--sleep", "20", "-t", "250ms"]).gives(State::Critical, &["timeout after 0.25 s"]);

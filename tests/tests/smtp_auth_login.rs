@@ -203,8 +203,8 @@ fn critical_auth_not_offered() {
 
 #[test]
 fn critical_only_unknown_mechanisms() {
-    let script = clear_to_auth("AUTH GSSAPI NTLM SCRAM-SHA-1").quit();
-    let words = ["mechanism refused", "GSSAPI NTLM SCRAM-SHA-1"];
+    let script = clear_to_auth("AUTH GSSAPI NTLM SCRAM-SHA-512").quit();
+    let words = ["mechanism refused", "GSSAPI NTLM SCRAM-SHA-512"];
     let (run, _) = clear_run(script, &[], State::Critical, &words);
     assert_eq!(run.parsed.value("mechs"), Some(3.0));
 }

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 
 use super::exit;
 use super::files::write_atomically;
-use super::watchdog::{self, Verdict};
+use super::watchdog;
 use super::{Plugin, Run, TIME};
-use crate::cli::{Parsed, UsageError, parse};
+use crate::cli::{Parsed, RunArgs, UsageError, parse};
 use crate::net::{Deadline, ProbeError, Trouble, cause};
-use crate::report::{Condition, Document, Finding, Format, Report, State, StateTable, clean, render};
+use crate::report::{
+    Condition, Document, Finding, Format, Report, State, StateTable, Thresholds, clean, render,
+};
 
 /// A plugin's `main`: reads the arguments, runs the check, prints, exits.
 pub fn main<P: Plugin>() -> ! {
@@ -60,12 +62,14 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
     let args = plugin.run_args();
     let states = plugin.states();
     let deadline = Deadline::new(started, args.timeout.map_or(P::DEFAULT_TIMEOUT, |seconds| seconds.0));
-    let verdict = Verdict {
-        timeout: args.mapped(states.state(Condition::Timeout)),
-        stopped: args.mapped(State::Unknown),
-        exit_ok: args.exit_ok,
+    let printer = Printer {
+        plugin: P::NAME,
+        target: plugin.target(),
+        args: args.clone(),
+        time: plugin.time_thresholds(),
+        timeout: states.state(Condition::Timeout),
     };
-    let seen = watchdog::start(deadline.clone(), verdict).and_then(|()| plugin.probe(&deadline));
+    let seen = watchdog::start(deadline.clone(), printer.clone()).and_then(|()| plugin.probe(&deadline));
     let elapsed = deadline.elapsed().as_secs_f64();
 
     let run = Run { taken_at: unix_time(), states };
@@ -77,7 +81,6 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
             report
         }
     };
-    report.measure_first(&TIME, Some(elapsed), plugin.time_thresholds());
     debug_assert!(undeclared::<P>(&report).is_none(), "undeclared metric {:?}", undeclared::<P>(&report));
 
     let observation = wants_observation(plugin).then(|| observation(&seen));
@@ -89,38 +92,53 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
             report.add(unwritten("--dump-observation", path, &error));
         }
     }
-    emit(plugin, report, observation.as_ref())
+    printer.finish(report, elapsed, observation.as_ref())
 }
 
-/// Renders, writes the file of `--output-file`, prints, exits.
-fn emit<P: Plugin>(plugin: &P, mut report: Report, observation: Option<&Value>) -> ! {
-    let args = plugin.run_args();
-    let target = plugin.target();
-    let rendered = |report: &Report, format: Format| {
+/// Puts a report into the forms the options ask for, and ends the process with it.
+#[derive(Clone, Debug)]
+pub(super) struct Printer {
+    plugin: &'static str,
+    target: String,
+    args: RunArgs,
+    /// Thresholds on the time of the run.
+    time: Thresholds,
+    /// State of a timeout.
+    pub(super) timeout: State,
+}
+
+impl Printer {
+    /// Adds the time, renders, writes the file of `--output-file`, prints, exits.
+    pub(super) fn finish(&self, mut report: Report, elapsed: f64, observation: Option<&Value>) -> ! {
+        report.measure_first(&TIME, Some(elapsed), self.time);
+        let form = Format::from(self.args.output);
+        let output = match &self.args.output_file {
+            None => self.rendered(&report, form, observation),
+            Some(path) => {
+                let content = self.rendered(&report, form, observation);
+                // Readable for the exporter that collects such files.
+                if let Err(error) = write_atomically(path, content.as_bytes(), 0o644) {
+                    report.add(unwritten("--output-file", path, &error));
+                }
+                self.rendered(&report, Format::Text, observation)
+            }
+        };
+        let code = if self.args.exit_ok { 0 } else { self.args.mapped(report.state()).exit_code() };
+        exit::finish(output.as_bytes(), code)
+    }
+
+    fn rendered(&self, report: &Report, form: Format, observation: Option<&Value>) -> String {
         let document = Document {
-            plugin: P::NAME,
-            target: &target,
-            state: args.mapped(report.state()),
+            plugin: self.plugin,
+            target: &self.target,
+            state: self.args.mapped(report.state()),
             report,
             observation: observation.cloned(),
-            verbosity: args.verbose,
-            max_output: args.max_output,
+            verbosity: self.args.verbose,
+            max_output: self.args.max_output,
         };
-        render(&document, format)
-    };
-    let output = match &args.output_file {
-        None => rendered(&report, args.output.into()),
-        Some(path) => {
-            let content = rendered(&report, args.output.into());
-            // Readable for the exporter that collects such files.
-            if let Err(error) = write_atomically(path, content.as_bytes(), 0o644) {
-                report.add(unwritten("--output-file", path, &error));
-            }
-            rendered(&report, Format::Text)
-        }
-    };
-    let code = if args.exit_ok { 0 } else { args.mapped(report.state()).exit_code() };
-    exit::finish(output.as_bytes(), code)
+        render(&document, form)
+    }
 }
 
 fn wants_observation<P: Plugin>(plugin: &P) -> bool {

@@ -52,7 +52,23 @@ pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report:
             format!("protocol violation in AUTH {}: {problem}: {}", mechanism(seen), quote(&said.words)),
         ),
     };
-    report.add(finding);
+    report.add(located(finding, options, seen));
+}
+
+/// Names the place, unless the sentence does already.
+fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Seen) -> Finding {
+    let target = options.target();
+    let address = seen.address.map(|address| address.to_string()).unwrap_or_default();
+    let named = |place: &str| !place.is_empty() && finding.text.contains(place);
+    let tried = matches!(&seen.end, End::Failed(error) if error.trouble == Trouble::Local);
+    if !named(&target) && !named(&address) && !tried {
+        let place = match seen.address {
+            Some(address) if target != address.to_string() => format!("{target} at {}", address.ip()),
+            _ => target,
+        };
+        finding.text.push_str(&format!(" ({place})"));
+    }
+    finding
 }
 
 fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
@@ -91,7 +107,8 @@ fn step_refused(step: Step, said: &Said, run: &Run) -> Finding {
         (Step::Banner, 5) => ("banner_refused", format!("server refuses connections: {words}")),
         (Step::Banner, _) => ("banner_refused", format!("not an SMTP greeting: {words}")),
         (Step::Ehlo, 4) => ("ehlo_refused", format!("temporary: EHLO refused: {words}")),
-        (Step::Ehlo, _) => ("ehlo_refused", format!("EHLO refused, so there is no AUTH: {words}")),
+        (Step::Ehlo, 5) => ("ehlo_refused", format!("EHLO refused, so there is no AUTH: {words}")),
+        (Step::Ehlo, _) => ("ehlo_refused", format!("not an answer to EHLO: {words}")),
         (Step::Starttls, 4) => ("starttls_refused", format!("temporary: STARTTLS refused: {words}")),
         (Step::Starttls, _) => ("starttls_refused", format!("STARTTLS offered but refused: {words}")),
         (Step::Auth, _) => ("auth_refused", format!("AUTH refused: {words}")),
@@ -185,7 +202,7 @@ fn mechanism_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding
         MechanismChoice::Only(mechanism) => format!("{mechanism} is not offered"),
         MechanismChoice::Auto => "none of those offered can be used with what was given".to_owned(),
     };
-    let text = format!("mechanism refused: {wanted}, only {}", offered(seen));
+    let text = format!("mechanism refused: {wanted}; offered: {}", offered(seen));
     Finding::new("mechanism_missing", run.states.state(Condition::Credential), text)
 }
 

@@ -180,7 +180,7 @@ impl CheckSmtpAuth {
             return Err(UsageError::new("--authzid", format!("{mechanism} cannot act as somebody else")));
         }
         if mechanism.shows_secret() && !self.encrypts() && !self.allow_plaintext {
-            let cause = format!("{mechanism} without TLS sends the secret in the clear");
+            let cause = format!("{mechanism} without TLS sends the {} in the clear", mechanism.secret_name());
             return Err(
                 UsageError::new("--mech", cause).with_hint("--allow-plaintext, if that is what you want")
             );

@@ -116,8 +116,10 @@ impl Session<'_> {
     fn ehlo(&mut self, client: &mut SmtpClient) -> Result<Ehlo, End> {
         let command = plain(&format!("EHLO {}", self.helo_name(client)))?;
         let (reply, time) = self.timed(|| client.command(&command, Phase::Greeting));
+        // Both together or not at all: half of it would look like a fast server.
+        let before = self.seen.times.ehlo.take().unwrap_or_default();
         let reply = reply?;
-        self.seen.times.ehlo = Some(self.seen.times.ehlo.unwrap_or_default() + time);
+        self.seen.times.ehlo = Some(before + time);
         if reply.code == 250 {
             Ok(Ehlo::parse(&reply))
         } else {

@@ -23,6 +23,7 @@ pub use self::scram::{ChannelBinding, FEWEST_ITERATIONS};
 
 /// A mechanism we can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Mechanism {
     /// User and password in one message.
     Plain,
@@ -94,6 +95,16 @@ impl Mechanism {
         matches!(self, Self::OauthBearer | Self::Xoauth2)
     }
 
+    /// What it proves the identity with, for sentences.
+    #[must_use]
+    pub const fn secret_name(self) -> &'static str {
+        match self {
+            Self::OauthBearer | Self::Xoauth2 => "token",
+            Self::External => "certificate",
+            _ => "password",
+        }
+    }
+
     /// Whether it needs a password.
     #[must_use]
     pub const fn takes_password(self) -> bool {
@@ -117,6 +128,20 @@ impl Mechanism {
     #[must_use]
     pub const fn is_scram(self) -> bool {
         matches!(self, Self::ScramSha1 | Self::ScramSha1Plus | Self::ScramSha256 | Self::ScramSha256Plus)
+    }
+}
+
+impl From<Mechanism> for &'static str {
+    fn from(mechanism: Mechanism) -> Self {
+        mechanism.name()
+    }
+}
+
+impl TryFrom<String> for Mechanism {
+    type Error = UnknownMechanism;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
     }
 }
 
