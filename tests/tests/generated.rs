@@ -1,5 +1,5 @@
-//! Generated files against the plugins themselves: nothing is missing in a man page or a
-//! CheckCommand, and what users parse does not change unseen.
+//! Generated files against the plugins themselves: nothing is missing in a man page, a
+//! completion or a CheckCommand, and what users parse does not change unseen.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use lab::plugin::Plugin;
-use packaging_gen::{PluginInfo, icinga2, man, plugins};
+use packaging_gen::{PluginInfo, completions, icinga2, man, plugins};
 
 /// Any fixed date will do.
 const DATE: &str = "2000-01-01";
@@ -60,6 +60,38 @@ fn every_option_of_the_binary_is_in_the_check_command() {
             let variable = format!("${}_{word}$", plugin.short_name());
             assert_ne!(object.contains(&variable), left_out, "{}: {option}, {variable}", plugin.name);
         }
+    }
+}
+
+#[test]
+fn every_option_of_the_binary_is_completed() {
+    for plugin in plugins() {
+        for shell in completions::SHELLS {
+            let script = completions::script(&plugin, shell);
+            let words: BTreeSet<&str> =
+                script.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+            for option in options_in_help(&plugin) {
+                // fish names it without dashes: `-l hostname`.
+                let word = if shell.to_string() == "fish" { &option[2..] } else { &option };
+                assert!(words.contains(word), "{}: {option} is not completed in {shell}", plugin.name);
+            }
+            assert!(!words.contains("--password") && !script.contains("-l password "), "{shell}: hidden");
+        }
+    }
+}
+
+#[test]
+fn completions_are_read_by_their_shell() {
+    for plugin in plugins() {
+        let script = completions::script(&plugin, completions::SHELLS[0]);
+        // As a user would see it: which words fit behind `--hos`?
+        let ask = format!(
+            "{script}\nCOMP_WORDS=({0} --hos); COMP_CWORD=1; _{0} {0} --hos {0}\necho \"${{COMPREPLY[@]}}\"",
+            plugin.name
+        );
+        let output = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "--hostname\n", "{}", plugin.name);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the packages contain besides the binaries, made from the plugins themselves: man
-//! pages and engine definitions.
+//! pages, completions for shells and engine definitions.
 //!
 //! [`plugins`] lists every plugin with its options and metrics; each generator is a module
 //! that turns that into text. Nothing here names a plugin or one of its options, apart from
 //! the table of site conventions.
 
+pub mod completions;
 mod convention;
 pub mod icinga2;
 pub mod man;
@@ -48,6 +49,11 @@ pub fn write_all(folder: &Path, date: &str) -> Result<Vec<PathBuf>, Error> {
         let path = folder.join("man").join(format!("{}.1", plugin.name));
         write(&path, &man::page(plugin, &plugins, date))?;
         written.push(path);
+        for shell in completions::SHELLS {
+            let path = folder.join(completions::path(plugin, shell));
+            write(&path, &completions::script(plugin, shell))?;
+            written.push(path);
+        }
     }
     let path = folder.join("icinga2/vedette.conf");
     write(&path, &icinga2::configuration(&plugins))?;
