@@ -1,4 +1,8 @@
 //! A real Dovecot that does nothing but authenticate: the SASL server behind Postfix.
+//! Its own submission and LMTP services are in [`crate::submission`] and [`crate::lmtp`].
+//!
+//! Postfix offers what Dovecot offers, but for what its own `smtpd_sasl_security_options`
+//! (default `noanonymous`) and `smtpd_sasl_mechanism_filter` (default `!external`) leave out.
 //!
 //! Its auth penalty is off by default: with it one wrong password makes every login from the
 //! same address wait for seconds, and the address of all tests is the same.
@@ -13,18 +17,29 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use md5::{Digest, Md5};
 use tempfile::TempDir;
 
+use crate::oauth::OAuth;
 use crate::process::{Daemon, Group, free_port, program, require_root, shared_folder};
 
 /// What a [`Dovecot`] knows and how it behaves. The default knows the user `probe` with the
 /// password `secret` and offers PLAIN, LOGIN and CRAM-MD5.
 #[derive(Clone, Debug)]
 pub struct DovecotOptions {
-    /// Mechanisms in Dovecot's spelling (lower case).
+    /// Mechanisms in Dovecot's spelling (lower case): `plain`, `login`, `cram-md5`,
+    /// `digest-md5`, `scram-sha-1`, `scram-sha-256`, `oauthbearer`, `xoauth2`, `external`;
+    /// Dovecot 2.4 has no `cram-md5` and `digest-md5` any more, but the `-plus` forms.
     pub mechanisms: Vec<String>,
-    /// Passwords by user; a user name has no colon.
+    /// Passwords by user; a user name has no colon. Kept in clear, so every mechanism with a
+    /// password can use them; `external` lets the same users in without one.
     pub users: BTreeMap<String, String>,
+    /// Passwords are kept as hashes (MD5), so only `plain` and `login` can use them: every
+    /// challenge is answered and every other login with a password then fails.
+    pub hashed: bool,
+    /// Users by the token that lets them in by `oauthbearer` and `xoauth2`. Unless empty, an
+    /// [`OAuth`] responder is started for Dovecot to ask.
+    pub tokens: BTreeMap<String, String>,
     /// Whether failed logins slow later ones from the same address down.
     pub auth_penalty: bool,
     /// Wait before a failure is told; Dovecot's own default is two seconds.
@@ -36,9 +51,31 @@ impl Default for DovecotOptions {
         Self {
             mechanisms: ["plain", "login", "cram-md5"].map(str::to_owned).to_vec(),
             users: BTreeMap::from([("probe".to_owned(), "secret".to_owned())]),
+            hashed: false,
+            tokens: BTreeMap::new(),
             auth_penalty: false,
             failure_delay: Duration::ZERO,
         }
+    }
+}
+
+impl DovecotOptions {
+    /// The same server with other mechanisms.
+    #[must_use]
+    pub fn offering(mut self, mechanisms: &[&str]) -> Self {
+        self.mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// The same server with one token more.
+    #[must_use]
+    pub fn token(mut self, user: &str, token: &str) -> Self {
+        self.tokens.insert(token.to_owned(), user.to_owned());
+        self
+    }
+
+    fn offers(&self, mechanism: &str) -> bool {
+        self.mechanisms.iter().any(|offered| offered == mechanism)
     }
 }
 
@@ -47,6 +84,7 @@ impl Default for DovecotOptions {
 pub struct Dovecot {
     // Before the folder, so that the daemon is stopped first.
     daemon: Option<Daemon>,
+    oauth: Option<OAuth>,
     folder: TempDir,
     port: u16,
 }
@@ -56,15 +94,23 @@ impl Dovecot {
     #[must_use]
     pub fn start(options: &DovecotOptions) -> Self {
         require_root("Dovecot");
-        let folder = shared_folder();
-        let port = free_port();
-        write_users(folder.path(), &options.users);
-        let config = config_text(folder.path(), port, options);
-        fs::write(folder.path().join("dovecot.conf"), config).expect("the lab's folder is writable");
-        for name in ["run", "state"] {
-            fs::create_dir(folder.path().join(name)).expect("the lab's folder is writable");
-        }
-        let mut dovecot = Self { daemon: None, folder, port };
+        let (folder, port) = (shared_folder(), free_port());
+        let oauth = start_oauth(options);
+        let listener = format!(
+            "protocols =
+ssl = no
+disable_plaintext_auth = no
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"
+        );
+        let config = config_text(folder.path(), options, oauth.as_ref()) + &listener;
+        write_folder(folder.path(), options, &config);
+        let mut dovecot = Self { daemon: None, oauth, folder, port };
         dovecot.resume_service();
         dovecot
     }
@@ -90,10 +136,7 @@ impl Dovecot {
         if self.daemon.is_some() {
             return;
         }
-        let mut command = Command::new(program("dovecot", "dovecot-core"));
-        command.arg("-F").arg("-c").arg(self.folder.path().join("dovecot.conf"));
-        let log = self.folder.path().join("dovecot.log");
-        let mut daemon = Daemon::spawn("dovecot", command, Group::FromLab, &log);
+        let mut daemon = spawn(self.folder.path());
         daemon.wait_port(self.addr());
         self.daemon = Some(daemon);
     }
@@ -106,6 +149,12 @@ impl Dovecot {
     /// Lets a frozen service go on.
     pub fn resume(&self) {
         self.daemon.as_ref().expect("the service is up").resume();
+    }
+
+    /// The responder that knows the tokens; present when the options have any.
+    #[must_use]
+    pub fn oauth(&self) -> Option<&OAuth> {
+        self.oauth.as_ref()
     }
 
     /// Dovecot's log so far.
@@ -125,50 +174,114 @@ impl Drop for Dovecot {
     }
 }
 
-/// Passwords are written in base64, so that they may contain colons and braces.
-fn write_users(folder: &Path, users: &BTreeMap<String, String>) {
-    let mut text = String::new();
-    for (user, password) in users {
-        let _ = writeln!(text, "{user}:{{PLAIN.b64}}{}", BASE64.encode(password));
-    }
-    fs::write(folder.join("users"), text).expect("the lab's folder is writable");
+/// The responder for the options' tokens.
+pub(crate) fn start_oauth(options: &DovecotOptions) -> Option<OAuth> {
+    (!options.tokens.is_empty()).then(|| OAuth::start(options.tokens.clone()))
 }
 
-fn config_text(folder: &Path, port: u16, options: &DovecotOptions) -> String {
+/// Starts the installed Dovecot on a folder that [`write_folder`] has filled.
+pub(crate) fn spawn(folder: &Path) -> Daemon {
+    let mut command = Command::new(program("dovecot", "dovecot-core"));
+    command.arg("-F").arg("-c").arg(folder.join("dovecot.conf"));
+    Daemon::spawn("dovecot", command, Group::FromLab, &folder.join("dovecot.log"))
+}
+
+/// Writes the configuration and what it points to.
+pub(crate) fn write_folder(folder: &Path, options: &DovecotOptions, config: &str) {
+    let (mut users, mut external) = (String::new(), String::new());
+    for (user, password) in &options.users {
+        // In base64, so that it may contain colons and braces.
+        let (scheme, kept) = if options.hashed {
+            ("PLAIN-MD5", Md5::digest(password).to_vec())
+        } else {
+            ("PLAIN", password.clone().into())
+        };
+        let _ = writeln!(users, "{user}:{{{scheme}.b64}}{}", BASE64.encode(kept));
+        let _ = writeln!(external, "{user}:::::::nopassword=y");
+    }
+    for (name, text) in [("users", users.as_str()), ("external", &external), ("dovecot.conf", config)] {
+        fs::write(folder.join(name), text).expect("the lab's folder is writable");
+    }
+    for name in ["run", "state"] {
+        fs::create_dir(folder.join(name)).expect("the lab's folder is writable");
+    }
+}
+
+/// Everything about users and logins for Dovecot 2.3, and nothing about services.
+pub(crate) fn config_text(folder: &Path, options: &DovecotOptions, oauth: Option<&OAuth>) -> String {
     let base = folder.display();
-    let mechanisms = options.mechanisms.join(" ");
-    let delay = options.failure_delay.as_secs();
-    let penalty = if options.auth_penalty { "" } else { PENALTY_OFF };
-    format!(
+    let mut text = format!(
         "base_dir = {base}/run
 state_dir = {base}/state
 log_path = /dev/stderr
-protocols =
 listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = {mechanisms}
 auth_username_chars =
 auth_failure_delay = {delay} secs
-passdb {{
+",
+        mechanisms = options.mechanisms.join(" "),
+        delay = options.failure_delay.as_secs(),
+    );
+    if let Some(oauth) = oauth {
+        let questions = format!(
+            "tokeninfo_url = {}\nintrospection_url = {}\nintrospection_mode = post\n\
+             username_attribute = username\nactive_attribute = active\nactive_value = true\n",
+            oauth.tokeninfo_url(),
+            oauth.introspection_url(),
+        );
+        fs::write(folder.join("oauth2.conf"), questions).expect("the lab's folder is writable");
+        let _ = write!(
+            text,
+            "passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {base}/oauth2.conf
+}}
+"
+        );
+    }
+    if options.offers("external") {
+        let _ = write!(
+            text,
+            "passdb {{
   driver = passwd-file
+  mechanisms = external
+  args = username_format=%u {base}/external
+}}
+"
+        );
+    }
+    // Dovecot would take a password for a token, if it were only asked.
+    let without_password = ["oauthbearer", "xoauth2", "external"];
+    let mut with_password = options.mechanisms.clone();
+    with_password.retain(|name| !without_password.contains(&name.as_str()));
+    if !with_password.is_empty() {
+        let _ = write!(
+            text,
+            "passdb {{
+  driver = passwd-file
+  mechanisms = {}
   args = scheme=PLAIN username_format=%u {base}/users
 }}
-userdb {{
+",
+            with_password.join(" ")
+        );
+    }
+    text.push_str(
+        "userdb {
   driver = static
   args = uid=65534 gid=65534 home=/nonexistent
-}}
-service auth {{
-  inet_listener {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-}}
-{penalty}"
-    )
+}
+",
+    );
+    if !options.auth_penalty {
+        text.push_str(PENALTY_OFF);
+    }
+    text
 }
 
-const PENALTY_OFF: &str = "service anvil {
+/// The same in both versions.
+pub(crate) const PENALTY_OFF: &str = "service anvil {
   unix_listener anvil-auth-penalty {
     mode = 0
   }

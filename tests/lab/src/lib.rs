@@ -12,6 +12,10 @@
 //! | [`client`] | a small SMTP client for the lab's own tests |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
 //! | [`dovecot`] | a real Dovecot as SASL server |
+//! | [`oauth`] | a tiny HTTP server that tells Dovecot which tokens are good |
+//! | [`submission`] | Dovecot's own submission service: client certificates, channel binding |
+//! | [`lmtp`] | Dovecot's LMTP service on TCP and on a unix socket |
+//! | [`exim`] | a real Exim: AUTH only after TLS |
 //! | [`postfix`] | a real Postfix with one listener for each flavour of service |
 //!
 //! Everything binds to loopback, lives in its own temporary directory and is stopped by
@@ -30,12 +34,16 @@ pub mod certs;
 pub mod cost;
 pub mod client;
 pub mod dovecot;
+pub mod exim;
+pub mod lmtp;
+pub mod oauth;
 pub mod output;
 pub mod peer;
 pub mod plugin;
 pub mod postfix;
 pub mod process;
 pub mod smtpd;
+pub mod submission;
 pub mod tls;
 
 mod acceptor;

@@ -53,6 +53,19 @@ pub fn program(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{package} is not installed ({name} is missing): tests/run installs it"))
 }
 
+/// What `tests/run` has unpacked for the lab below the target folder (`lab/NAME`), for
+/// servers that cannot be installed beside the others; panics when it is missing.
+#[must_use]
+pub fn prepared(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("Linux has /proc");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let folders = own.ancestors().map(Path::to_owned).chain(target);
+    folders
+        .map(|folder| folder.join("lab").join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("lab/{name} is missing in the target folder: tests/run prepares it"))
+}
+
 /// Whether a scenario has to be left out because this run has no root (`tests/run` as an
 /// ordinary user sets `VEDETTE_WITHOUT_ROOT`), and says so.
 #[must_use]
