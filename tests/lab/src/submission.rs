@@ -61,6 +61,8 @@ pub struct DovecotSubmissionOptions {
     pub relay_down: bool,
     /// Which Dovecot.
     pub release: Release,
+    /// TLS 1.2 and nothing newer; only with [`Release::Newer`].
+    pub tls12_only: bool,
 }
 
 /// Whether a scenario has to be left out because `tests/run` could not unpack the newer
@@ -99,6 +101,7 @@ impl DovecotSubmission {
     #[must_use]
     pub fn start(options: &DovecotSubmissionOptions) -> Self {
         require_root("Dovecot");
+        assert!(!options.tls12_only || options.release == Release::Newer, "configured for Dovecot 2.4 only");
         let root = (options.release == Release::Newer).then(|| prepared("dovecot-newer/root"));
         let folder = match &root {
             None => shared_folder(),
@@ -119,6 +122,7 @@ impl DovecotSubmission {
         let mut daemon = if let Some(root) = &root {
             let inner = Path::new("/").join(folder.path().strip_prefix(root).expect("made in it"));
             dovecot::write_folder(folder.path(), &options.sasl, &newer_config(&inner, options, ports));
+            fs::write(folder.path().join("openssl.cnf"), TLS12_ONLY).expect("the lab's folder is writable");
             spawn_newer(root, &inner, folder.path())
         } else {
             // Named by its package before Dovecot complains about a missing module.
@@ -295,8 +299,23 @@ submission_relay_port = {relay}
         relay = ports.relay,
     );
     let penalty = if options.sasl.auth_penalty { "" } else { PENALTY_OFF };
-    text + penalty + &listeners(ports)
+    // Dovecot has no setting for the highest version; OpenSSL's own file has.
+    let limit = if options.tls12_only {
+        format!("import_environment {{\n  OPENSSL_CONF = {base}/openssl.cnf\n}}\n")
+    } else {
+        String::new()
+    };
+    text + penalty + &limit + &listeners(ports)
 }
+
+const TLS12_ONLY: &str = "openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = limits
+[limits]
+MaxProtocol = TLSv1.2
+";
 
 fn spawn_newer(root: &Path, inner: &Path, folder: &Path) -> Daemon {
     let mut command = Command::new(program("chroot", "coreutils"));
