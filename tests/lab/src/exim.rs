@@ -136,7 +136,8 @@ impl Exim {
     pub fn log(&self) -> String {
         let mut text = self.daemon.log_text();
         for name in ["main", "reject", "panic"] {
-            text += &fs::read_to_string(self.folder.path().join(format!("log/{name}.txt"))).unwrap_or_default();
+            text +=
+                &fs::read_to_string(self.folder.path().join(format!("log/{name}.txt"))).unwrap_or_default();
         }
         text
     }
