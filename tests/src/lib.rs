@@ -7,9 +7,11 @@
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::print_stderr,
     reason = "test support: a broken scenario stops the test, and many calls are made to assert only"
 )]
 
+pub mod icinga;
 pub mod mail;
 
 use std::ffi::OsStr;

@@ -11,27 +11,21 @@
     reason = "test code"
 )]
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
-use std::{env, fs};
 
 use lab::plugin::find_binary;
-use lab::process::{Daemon, Group, program, require_root, shared_folder};
 use lab::smtpd::{Submission, SubmissionOptions};
-use serde_json::Value;
-use tempfile::TempDir;
+use tests::icinga::Icinga;
 
-/// The user that Debian's package makes for the engine.
-const USER: &str = "nagios";
+const COMMANDS: &str = "include \"vedette.conf\"";
 const DATE: &str = "2000-01-01";
 
 #[test]
 fn icinga_accepts_the_check_commands() {
-    let Some(icinga) = Icinga::prepare() else { return };
-    icinga.configure("");
+    let Some(icinga) = prepare() else { return };
+    icinga.configure("", COMMANDS, "");
     let output = icinga.validate();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
@@ -40,21 +34,28 @@ fn icinga_accepts_the_check_commands() {
 
 #[test]
 fn icinga_refuses_what_is_wrong() {
-    let Some(icinga) = Icinga::prepare() else { return };
-    icinga.configure("object Service \"x\" { host_name = \"server\"; check_command = \"vedette_no_such\" }");
+    let Some(icinga) = prepare() else { return };
+    icinga.configure(
+        "",
+        COMMANDS,
+        "object Service \"x\" { host_name = \"server\"; check_command = \"vedette_no_such\" }",
+    );
     assert!(!icinga.validate().status.success(), "else the test above would prove nothing");
 }
 
 #[test]
 fn your_own_folder_of_plugins_stays() {
-    let Some(icinga) = Icinga::prepare() else { return };
+    let Some(icinga) = prepare() else { return };
     icinga.configure(
+        "",
+        COMMANDS,
         "object Host \"probe\" { check_command = \"dummy\"; vars.folder = VedettePluginDir\n\
          if (VedettePluginDir != \"/usr/lib/vedette/plugins\") { throw \"changed\" } }",
     );
     assert!(icinga.validate().status.success());
-    icinga.configure_with(
+    icinga.configure(
         "const VedettePluginDir = \"/opt/own\"",
+        COMMANDS,
         "object Host \"probe\" { check_command = \"dummy\"\n\
          if (VedettePluginDir != \"/opt/own\") { throw \"changed\" } }",
     );
@@ -64,12 +65,12 @@ fn your_own_folder_of_plugins_stays() {
 
 #[test]
 fn icinga_passes_arguments_and_results() {
-    let Some(icinga) = Icinga::prepare() else { return };
+    let Some(icinga) = prepare() else { return };
     let server = Submission::start(SubmissionOptions::default());
-    icinga.install_recorder(&server);
+    install_recorder(&icinga, &server);
     let services = SERVICES.replace("@PORT@", &server.port().to_string());
     let folder = format!("const VedettePluginDir = \"{}\"", icinga.path("plugins").display());
-    icinga.configure_with(&folder, &services);
+    icinga.configure(&folder, COMMANDS, &services);
 
     let mut daemon = icinga.start();
     let names = ["file", "secret", "all", "verbose1", "verbose3", "six", "named"];
@@ -82,10 +83,13 @@ fn icinga_passes_arguments_and_results() {
     let log = daemon.log_text();
     assert!(!log.contains("warning/") && !log.contains("critical/"), "{log}");
 
-    assert_eq!(icinga.seen("file"), words(&["--hostname 127.0.0.1", "--password-file /nonexistent"], "file"));
-    assert_eq!(icinga.seen("six"), words(&["--hostname ::1", "--password-file /nonexistent"], "six"));
     assert_eq!(
-        icinga.seen("named"),
+        seen(&icinga, "file"),
+        words(&["--hostname 127.0.0.1", "--password-file /nonexistent"], "file")
+    );
+    assert_eq!(seen(&icinga, "six"), words(&["--hostname ::1", "--password-file /nonexistent"], "six"));
+    assert_eq!(
+        seen(&icinga, "named"),
         words(&["--hostname localhost", "--password-env OWN", "--sni server"], "named")
     );
     let ca = format!("--ca-file {}", icinga.path("plugins/ca.pem").display());
@@ -99,11 +103,11 @@ fn icinga_passes_arguments_and_results() {
         "--user probe",
         "env: secret",
     ];
-    assert_eq!(icinga.seen("secret"), words(&secret, "secret"));
-    assert_eq!(icinga.seen("verbose1"), words(&["--hostname 127.0.0.1", "-v"], "verbose1"));
-    assert_eq!(icinga.seen("verbose3"), words(&["--hostname 127.0.0.1", "-vvv"], "verbose3"));
+    assert_eq!(seen(&icinga, "secret"), words(&secret, "secret"));
+    assert_eq!(seen(&icinga, "verbose1"), words(&["--hostname 127.0.0.1", "-v"], "verbose1"));
+    assert_eq!(seen(&icinga, "verbose3"), words(&["--hostname 127.0.0.1", "-vvv"], "verbose3"));
     assert_eq!(
-        icinga.seen("all"),
+        seen(&icinga, "all"),
         words(
             &[
                 "--cert-warning 30",
@@ -203,136 +207,39 @@ fn words(lines: &[&str], name: &str) -> String {
     lines.join("\n")
 }
 
-struct Icinga {
-    folder: TempDir,
-    program: PathBuf,
+/// An engine with the generated commands in its folder.
+fn prepare() -> Option<Icinga> {
+    let icinga = Icinga::prepare("Icinga 2 loads the generated check commands")?;
+    for folder in ["plugins", "seen"] {
+        fs::create_dir(icinga.path(folder)).unwrap();
+    }
+    packaging_gen::write_all(&icinga.path("generated"), DATE).unwrap();
+    fs::copy(icinga.path("generated/icinga2/vedette.conf"), icinga.path("etc/vedette.conf")).unwrap();
+    Some(icinga)
 }
 
-impl Icinga {
-    /// `None` when it cannot run here, which `VEDETTE_WITHOUT_ROOT` allows.
-    fn prepare() -> Option<Self> {
-        if env::var_os("VEDETTE_WITHOUT_ROOT").is_some() {
-            eprintln!("!! LEFT OUT: Icinga 2 loads the generated check commands: needs root");
-            return None;
-        }
-        require_root("Icinga 2 as its own user");
-        let icinga = Self { folder: shared_folder(), program: program("icinga2", "icinga2-bin") };
-        for folder in ["etc", "lib", "log", "cache", "spool", "run", "plugins", "seen"] {
-            fs::create_dir(icinga.path(folder)).unwrap();
-        }
-        packaging_gen::write_all(&icinga.path("generated"), DATE).unwrap();
-        fs::copy(icinga.path("generated/icinga2/vedette.conf"), icinga.path("etc/vedette.conf")).unwrap();
-        Some(icinga)
-    }
+/// The recorder in the plugin's place, the plugin and the CA beside it.
+fn install_recorder(icinga: &Icinga, server: &Submission) {
+    let place = icinga.path("plugins");
+    fs::copy(find_binary("check_smtp_auth"), place.join("real")).unwrap();
+    fs::copy(server.ca_file(), place.join("ca.pem")).unwrap();
+    let recorder = place.join("check_smtp_auth");
+    fs::write(&recorder, RECORDER).unwrap();
+    fs::set_permissions(recorder, fs::Permissions::from_mode(0o755)).unwrap();
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn configure(&self, objects: &str) {
-        self.configure_with("", objects);
-    }
-
-    /// As on a host, with `constants` before and `objects` after the commands.
-    fn configure_with(&self, constants: &str, objects: &str) {
-        let text = format!(
-            r#"const NodeName = "lab"
-const ZoneName = NodeName
-const PluginDir = "/usr/lib/nagios/plugins"
-{constants}
-include <itl>
-include <plugins>
-include "vedette.conf"
-object Endpoint NodeName {{}}
-object Zone ZoneName {{ endpoints = [ NodeName ] }}
-object CheckerComponent "checker" {{}}
-object Host "server" {{ check_command = "dummy"; address = "127.0.0.1"; address6 = "::1"; enable_active_checks = false }}
-object Host "six" {{ check_command = "dummy"; address6 = "::1"; enable_active_checks = false }}
-{objects}
-"#
-        );
-        fs::write(self.path("etc/icinga2.conf"), text).unwrap();
-        let status = Command::new("chown").args(["-R", &format!("{USER}:")]).arg(self.folder.path()).status();
-        assert!(
-            status.unwrap().success(),
-            "the user {USER} comes with icinga2-common: tests/run installs it"
-        );
-    }
-
-    /// The recorder in the plugin's place, the plugin and the CA beside it.
-    fn install_recorder(&self, server: &Submission) {
-        let place = self.path("plugins");
-        fs::copy(find_binary("check_smtp_auth"), place.join("real")).unwrap();
-        fs::copy(server.ca_file(), place.join("ca.pem")).unwrap();
-        let recorder = place.join("check_smtp_auth");
-        fs::write(&recorder, RECORDER).unwrap();
-        fs::set_permissions(recorder, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn validate(&self) -> Output {
-        self.command(&["daemon", "-C"]).output().unwrap()
-    }
-
-    fn start(&self) -> Daemon {
-        Daemon::spawn("icinga2", self.command(&["daemon"]), Group::FromLab, &self.path("daemon.log"))
-    }
-
-    /// The definitions must follow the subcommand.
-    fn command(&self, subcommand: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(subcommand);
-        let mut define = |name: &str, value: &Path| {
-            command.arg("-D").arg(format!("{name}={}", value.display()));
-        };
-        define("RunAsUser", Path::new(USER));
-        define("RunAsGroup", Path::new(USER));
-        for (name, place) in [
-            ("ConfigDir", "etc"),
-            ("DataDir", "lib"),
-            ("LogDir", "log"),
-            ("CacheDir", "cache"),
-            ("SpoolDir", "spool"),
-            ("InitRunDir", "run"),
-            ("PidPath", "run/icinga2.pid"),
-            ("VarsPath", "cache/icinga2.vars"),
-            ("StatePath", "lib/icinga2.state"),
-            ("ModAttrPath", "lib/modified-attributes.conf"),
-            ("ObjectsPath", "cache/icinga2.debug"),
-        ] {
-            define(name, &self.path(place));
-        }
-        command
-    }
-
-    fn seen(&self, service: &str) -> String {
-        let text = fs::read_to_string(self.path("seen").join(service)).unwrap();
-        let mut lines: Vec<String> = Vec::new();
-        for word in text.lines() {
-            match lines.last_mut() {
-                Some(last) if !word.starts_with('-') && !word.starts_with("env: ") => {
-                    last.push(' ');
-                    last.push_str(word);
-                }
-                _ => lines.push(word.to_owned()),
+fn seen(icinga: &Icinga, service: &str) -> String {
+    let text = fs::read_to_string(icinga.path("seen").join(service)).unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.lines() {
+        match lines.last_mut() {
+            Some(last) if !word.starts_with('-') && !word.starts_with("env: ") => {
+                last.push(' ');
+                last.push_str(word);
             }
+            _ => lines.push(word.to_owned()),
         }
-        lines.sort_unstable();
-        lines.join("\n")
     }
-
-    /// The last result of each service, from the state file the engine leaves: `LENGTH:JSON,`.
-    fn results(&self) -> BTreeMap<String, Value> {
-        let bytes = fs::read(self.path("lib/icinga2.state")).unwrap();
-        let mut rest = bytes.as_slice();
-        let mut results = BTreeMap::new();
-        while let Some(colon) = rest.iter().position(|byte| *byte == b':') {
-            let length: usize = std::str::from_utf8(&rest[..colon]).unwrap().parse().unwrap();
-            let object: Value = serde_json::from_slice(&rest[colon + 1..colon + 1 + length]).unwrap();
-            rest = &rest[colon + length + 2..];
-            if let Some((_, service)) = object["name"].as_str().and_then(|name| name.split_once('!')) {
-                results.insert(service.to_owned(), object["update"]["last_check_result"].clone());
-            }
-        }
-        results
-    }
+    lines.sort_unstable();
+    lines.join("\n")
 }

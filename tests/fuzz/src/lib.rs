@@ -1,0 +1,33 @@
+//! What each fuzz target asserts, without libfuzzer: `tests/tests/fuzz_corpus.rs` includes
+//! this file and replays the corpus in every run of the tests.
+//!
+//! A target takes any bytes and panics when a promise is broken. One module and one
+//! folder in `corpus/` for each.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::float_cmp,
+    reason = "test code: a broken promise is a panic"
+)]
+
+pub mod ini;
+pub mod range;
+pub mod render;
+pub mod sasl_steps;
+pub mod smtp_names;
+pub mod smtp_reply;
+
+/// A target by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 6] = [
+    ("ini", ini::run),
+    ("range", range::run),
+    ("render", render::run),
+    ("sasl_steps", sasl_steps::run),
+    ("smtp_names", smtp_names::run),
+    ("smtp_reply", smtp_reply::run),
+];
