@@ -30,7 +30,7 @@ pub fn parse<P: CommandFactory + FromArgMatches>(
     for locator in locators {
         entries.extend(extra_opts::read(&locator, &program)?);
     }
-    let arguments = if entries.is_empty() { arguments } else { merged(&command, arguments, &entries)? };
+    let arguments = if entries.is_empty() { arguments } else { merged(&command, arguments, &entries) };
     let inline_allowed = arguments.inline_allowed;
     match command.try_get_matches_from_mut(arguments.all) {
         Ok(matches) => {
@@ -75,8 +75,8 @@ fn split_extra_opts(arguments: Vec<OsString>) -> (Arguments, Vec<String>) {
 
 /// Puts a file's options before the command line's, leaving out what the command line
 /// says itself.
-fn merged(command: &Command, arguments: Arguments, entries: &[Entry]) -> Result<Arguments, UsageError> {
-    let given = given_ids(command, &arguments.all)?;
+fn merged(command: &Command, arguments: Arguments, entries: &[Entry]) -> Arguments {
+    let given = given_ids(command, &arguments.all);
     let mut rest = arguments.all.into_iter();
     let mut all: Vec<OsString> = rest.next().into_iter().collect();
     for Entry { key, value } in entries {
@@ -95,27 +95,19 @@ fn merged(command: &Command, arguments: Arguments, entries: &[Entry]) -> Result<
         });
     }
     all.extend(rest);
-    Ok(Arguments { all, inline_allowed: !given.iter().any(|id| id == PASSWORD_ID) })
+    Arguments { all, inline_allowed: !given.iter().any(|id| id == PASSWORD_ID) }
 }
 
-/// Identifiers of the options on the command line alone, where required ones may still be
-/// missing.
-fn given_ids(command: &Command, arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
-    let mut relaxed = command.clone().mut_args(|arg| arg.required(false));
-    match relaxed.try_get_matches_from_mut(arguments) {
-        Ok(matches) => Ok(matches
-            .ids()
-            .map(|id| id.as_str().to_owned())
-            .filter(|id| {
-                matches.try_contains_id(id).is_ok()
-                    && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
-            })
-            .collect()),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(explain(&error, &relaxed)),
-    }
+/// Identifiers of the options on the command line alone. Mistakes are overlooked here: the
+/// parse of everything together finds them, and knows what the file adds.
+fn given_ids(command: &Command, arguments: &[OsString]) -> Vec<String> {
+    let relaxed = command.clone().mut_args(|arg| arg.required(false)).ignore_errors(true);
+    let Ok(matches) = relaxed.try_get_matches_from(arguments) else { return Vec::new() };
+    let from_argv = |id: &String| {
+        matches.try_contains_id(id).is_ok()
+            && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
+    };
+    matches.ids().map(|id| id.as_str().to_owned()).filter(from_argv).collect()
 }
 
 fn refuse_password(matches: &ArgMatches, inline_allowed: bool) -> Result<(), UsageError> {

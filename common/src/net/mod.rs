@@ -27,4 +27,4 @@ pub use secret::{SecretBytes, read_first_line, read_secret_descriptor, read_secr
 #[cfg(feature = "tcp")]
 pub use resolve::{Family, resolve};
 #[cfg(feature = "tcp")]
-pub use tcp::{Attempt, Connected, TimedStream, connect};
+pub use tcp::{Attempt, Connected, TimedStream, connect, connect_unix};

@@ -16,6 +16,9 @@ use crate::proto::text::decode;
 
 /// How long a server may think about QUIT; its answer changes nothing.
 const QUIT_PATIENCE: Duration = Duration::from_millis(250);
+/// How long an injected command may take to be answered; a server that executes it has it
+/// in its buffer already.
+const INJECTION_PATIENCE: Duration = Duration::from_millis(500);
 const TRANSCRIPT_LINES: usize = 200;
 const TRANSCRIPT_BYTES: usize = 512;
 const READ_SIZE: usize = 4096;
@@ -54,6 +57,17 @@ pub enum StarttlsFailure {
     Handshake(Box<HandshakeFailure>),
 }
 
+impl std::fmt::Display for StarttlsFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Probe(error) => error.fmt(f),
+            Self::Refused(reply) => write!(f, "STARTTLS refused: {}", quoted(&reply.words())),
+            Self::Injected(bytes) => write!(f, "plaintext behind the 220: {}", quoted(&decode(bytes))),
+            Self::Handshake(failure) => failure.error.fmt(f),
+        }
+    }
+}
+
 /// How a conversation ended after its work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
@@ -87,7 +101,7 @@ impl SmtpClient {
     /// Our end of the connection.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
-        self.tcp().and_then(|tcp| tcp.local_address().ok())
+        self.tcp().and_then(TimedStream::addresses).map(|(ours, _)| ours)
     }
 
     /// What a login can be tied to, once TLS is up.
@@ -118,6 +132,40 @@ impl SmtpClient {
         self.note('>', &command.to_string());
         self.write(command.wire())?;
         self.read_reply()
+    }
+
+    /// Sends bytes ahead of everything, before the server speaks: the PROXY protocol's header.
+    pub fn preface(&mut self, bytes: &[u8]) -> Result<(), ProbeError> {
+        self.note('>', &format!("PROXY header, {} bytes", bytes.len()));
+        self.write(bytes)
+    }
+
+    /// STARTTLS with a command glued behind it in the same packet, as an attacker on the way
+    /// would do (CVE-2011-0411). `Some` when the server answers that command inside TLS: it
+    /// took plaintext for part of the encrypted dialogue.
+    pub fn inject_behind_starttls(
+        &mut self,
+        connector: &Connector,
+    ) -> Result<Option<Reply>, StarttlsFailure> {
+        self.enter(Phase::NegotiatingTls);
+        self.note('>', "STARTTLS");
+        self.note('>', "NOOP (in the same packet)");
+        self.write(b"STARTTLS\r\nNOOP\r\n").map_err(StarttlsFailure::Probe)?;
+        let reply = self.read_reply().map_err(StarttlsFailure::Probe)?;
+        if reply.code != 220 {
+            return Err(StarttlsFailure::Refused(reply));
+        }
+        if !self.incoming.is_empty() {
+            return Err(StarttlsFailure::Injected(self.redactor.mask(&std::mem::take(&mut self.incoming))));
+        }
+        self.handshake(connector).map_err(StarttlsFailure::Handshake)?;
+        self.shorten(INJECTION_PATIENCE);
+        match self.read_reply() {
+            Ok(reply) => Ok(Some(reply)),
+            // Silence is right; so is a server that closes on such a client.
+            Err(error) if matches!(error.trouble, Trouble::Timeout | Trouble::Unreachable) => Ok(None),
+            Err(error) => Err(StarttlsFailure::Probe(error)),
+        }
     }
 
     /// STARTTLS (RFC 3207): command, reply, handshake. What was learned before is void
@@ -162,11 +210,7 @@ impl SmtpClient {
     /// Says QUIT and waits a moment for the answer.
     pub fn quit(&mut self) -> Farewell {
         let Ok(command) = Command::plain("QUIT") else { return Farewell::Silent };
-        match &mut self.stream {
-            Stream::Plain(tcp) => tcp.shorten(QUIT_PATIENCE),
-            Stream::Tls(tls) => tls.sock.shorten(QUIT_PATIENCE),
-            Stream::Gone => return Farewell::Closed,
-        }
+        self.shorten(QUIT_PATIENCE);
         self.incoming.clear();
         let phase = self.deadline_phase();
         let answer = self.command(&command, phase);
@@ -281,6 +325,14 @@ impl SmtpClient {
         for (index, line) in reply.lines.iter().enumerate() {
             let separator = if index == last { ' ' } else { '-' };
             self.note('<', &format!("{}{separator}{}", reply.code, decode(line)));
+        }
+    }
+
+    fn shorten(&mut self, time: Duration) {
+        match &mut self.stream {
+            Stream::Plain(tcp) => tcp.shorten(time),
+            Stream::Tls(tls) => tls.sock.shorten(time),
+            Stream::Gone => {}
         }
     }
 

@@ -1,10 +1,13 @@
-//! TCP under the deadline.
+//! TCP and unix sockets under the deadline.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
 
 use super::deadline::Deadline;
 use super::error::{ProbeError, Trouble, cause};
@@ -30,19 +33,29 @@ pub struct Connected {
     pub failed: Vec<Attempt>,
 }
 
-/// Connects to the first address that answers, in the given order.
+/// Connects to the first address that answers, in the given order, from `source` if one is
+/// given.
 ///
 /// Each address gets an equal share of the time left, so that one black hole does not
 /// hide the others.
-pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<Connected, ProbeError> {
+pub fn connect(
+    addresses: &[SocketAddr],
+    source: Option<IpAddr>,
+    deadline: &Deadline,
+) -> Result<Connected, ProbeError> {
     deadline.enter(Phase::Connecting);
     let mut failed = Vec::new();
     let mut timed_out = false;
     for (index, &address) in addresses.iter().enumerate() {
         let untried = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
-        match TcpStream::connect_timeout(&address, deadline.remaining()? / untried) {
+        let share = deadline.remaining()? / untried;
+        let attempt = match source {
+            None => TcpStream::connect_timeout(&address, share),
+            Some(source) => connect_from(source, address, share)?,
+        };
+        match attempt {
             Ok(stream) => {
-                let stream = TimedStream::new(stream, deadline.clone())
+                let stream = TimedStream::over_tcp(stream, deadline.clone())
                     .map_err(|error| ProbeError::from_io(&error, Phase::Connecting, deadline.limit()))?;
                 return Ok(Connected { stream, address, failed });
             }
@@ -61,24 +74,55 @@ pub fn connect(addresses: &[SocketAddr], deadline: &Deadline) -> Result<Connecte
     Err(ProbeError::new(Trouble::Unreachable, Phase::Connecting, text))
 }
 
+/// Connects from one of our addresses; one that is not ours is our mistake, not the peer's.
+fn connect_from(
+    source: IpAddr,
+    address: SocketAddr,
+    time: Duration,
+) -> Result<io::Result<TcpStream>, ProbeError> {
+    let unusable =
+        |error: io::Error| ProbeError::local(format!("cannot connect from {source}: {}", cause(&error)));
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).map_err(unusable)?;
+    socket.bind(&SocketAddr::new(source, 0).into()).map_err(unusable)?;
+    Ok(socket.connect_timeout(&address.into(), time).map(|()| socket.into()))
+}
+
+/// Connects to a unix socket.
+pub fn connect_unix(path: &Path, deadline: &Deadline) -> Result<TimedStream, ProbeError> {
+    deadline.enter(Phase::Connecting);
+    // A local connect never waits for the peer but for room in its queue, and that the
+    // watchdog bounds.
+    let stream = UnixStream::connect(path).map_err(|error| {
+        let text = format!("cannot connect to {}: {}", path.display(), cause(&error));
+        ProbeError::new(Trouble::Unreachable, Phase::Connecting, text)
+    })?;
+    Ok(TimedStream { stream: Stream::Unix(stream), deadline: deadline.clone(), timeout: None })
+}
+
 /// A connection whose every read and write ends at the deadline. A server that drips
 /// bytes makes progress, but gains no time.
 #[derive(Debug)]
 pub struct TimedStream {
-    stream: TcpStream,
+    stream: Stream,
     deadline: Deadline,
     /// The socket's present timeout. Set anew only when it is too long by this much, which
     /// saves a system call for each read.
     timeout: Option<Duration>,
 }
 
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
 const TIMEOUT_SLACK: Duration = Duration::from_millis(20);
 
 impl TimedStream {
-    fn new(stream: TcpStream, deadline: Deadline) -> io::Result<Self> {
+    fn over_tcp(stream: TcpStream, deadline: Deadline) -> io::Result<Self> {
         // Without this a small write can wait 40 ms for the peer's delayed ACK.
         stream.set_nodelay(true)?;
-        Ok(Self { stream, deadline, timeout: None })
+        Ok(Self { stream: Stream::Tcp(stream), deadline, timeout: None })
     }
 
     /// The deadline this connection keeps.
@@ -87,9 +131,13 @@ impl TimedStream {
         &self.deadline
     }
 
-    /// Our end of the connection.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+    /// Our end and the peer's, if they have addresses.
+    #[must_use]
+    pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.stream {
+            Stream::Tcp(tcp) => tcp.local_addr().ok().zip(tcp.peer_addr().ok()),
+            Stream::Unix(_) => None,
+        }
     }
 
     /// Gives the rest of the conversation at most `time`, whatever the deadline leaves.
@@ -103,8 +151,14 @@ impl TimedStream {
             return Err(io::ErrorKind::TimedOut.into());
         }
         if self.timeout.is_none_or(|armed| armed > left + TIMEOUT_SLACK) {
-            self.stream.set_read_timeout(Some(left))?;
-            self.stream.set_write_timeout(Some(left))?;
+            match &self.stream {
+                Stream::Tcp(tcp) => {
+                    tcp.set_read_timeout(Some(left)).and(tcp.set_write_timeout(Some(left)))?;
+                }
+                Stream::Unix(unix) => {
+                    unix.set_read_timeout(Some(left)).and(unix.set_write_timeout(Some(left)))?;
+                }
+            }
             self.timeout = Some(left);
         }
         Ok(())
@@ -114,19 +168,28 @@ impl TimedStream {
 impl Read for TimedStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.arm()?;
-        self.stream.read(buffer)
+        match &mut self.stream {
+            Stream::Tcp(tcp) => tcp.read(buffer),
+            Stream::Unix(unix) => unix.read(buffer),
+        }
     }
 }
 
 impl Write for TimedStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.arm()?;
-        self.stream.write(bytes)
+        match &mut self.stream {
+            Stream::Tcp(tcp) => tcp.write(bytes),
+            Stream::Unix(unix) => unix.write(bytes),
+        }
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         self.arm()?;
-        self.stream.write_vectored(buffers)
+        match &mut self.stream {
+            Stream::Tcp(tcp) => tcp.write_vectored(buffers),
+            Stream::Unix(unix) => unix.write_vectored(buffers),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -149,7 +212,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let live = listener.local_addr().unwrap();
-        let connected = connect(&[dead, live], &deadline(2000)).unwrap();
+        let connected = connect(&[dead, live], None, &deadline(2000)).unwrap();
         assert_eq!(connected.address, live);
         assert_eq!(connected.failed, [Attempt { address: dead, cause: "Connection refused".into() }]);
     }
@@ -157,8 +220,20 @@ mod tests {
     #[test]
     fn all_dead_names_each() {
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = connect(&[dead], &deadline(2000)).unwrap_err();
+        let error = connect(&[dead], None, &deadline(2000)).unwrap_err();
         assert_eq!(error.text, format!("cannot connect to {dead}: Connection refused"));
+    }
+
+    #[test]
+    fn the_source_address_is_used_or_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let source = "127.0.0.9".parse().unwrap();
+        let connected = connect(&[address], Some(source), &deadline(2000)).unwrap();
+        assert_eq!(connected.stream.addresses().unwrap().0.ip(), source);
+        let foreign = connect(&[address], Some("192.0.2.1".parse().unwrap()), &deadline(2000)).unwrap_err();
+        assert_eq!(foreign.trouble, Trouble::Local);
+        assert_eq!(foreign.text, "cannot connect from 192.0.2.1: Cannot assign requested address");
     }
 
     #[test]
@@ -172,7 +247,7 @@ mod tests {
             }
         });
         let started = Instant::now();
-        let mut stream = connect(&[address], &deadline(200)).unwrap().stream;
+        let mut stream = connect(&[address], None, &deadline(200)).unwrap().stream;
         let mut buffer = [0; 16];
         let error = loop {
             if let Err(error) = stream.read(&mut buffer) {

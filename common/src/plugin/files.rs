@@ -6,14 +6,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Makes temporary names distinct: the watchdog may write at the same moment as the check
+/// it gave up on.
+static WRITES: AtomicU32 = AtomicU32::new(0);
+
 /// Writes a file beside its place and renames it, so that a reader sees the old content
 /// or the new one. `mode` is that of a new file.
 pub(super) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temporary_name = std::ffi::OsString::from(".");
     temporary_name.push(name);
-    // The watchdog may write at the same moment as the check it gave up on.
-    static WRITES: AtomicU32 = AtomicU32::new(0);
     temporary_name.push(format!(".{}-{}", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed)));
     let temporary = path.with_file_name(temporary_name);
     let written = OpenOptions::new()

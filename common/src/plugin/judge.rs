@@ -3,7 +3,7 @@
 use super::Run;
 use crate::cli::CertificateArgs;
 use crate::net::tls::TlsSeen;
-use crate::report::{Condition, Finding, Metric, Perfdata, Report, State, quote};
+use crate::report::{Condition, Finding, Metric, Perfdata, Report, quote};
 
 const DAY: i64 = 86_400;
 
@@ -65,7 +65,7 @@ fn judge_trust(report: &mut Report, tls: &TlsSeen, run: &Run) {
         report.find("certificate_dates", state, "certificate is not valid yet");
     }
     if !tls.judged {
-        report.find("certificate_unverified", State::Ok, "certificate not verified (--insecure)");
+        report.note("certificate_unverified", "certificate not verified (--insecure)");
     }
 }
 
@@ -76,7 +76,7 @@ fn count(number: i64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::StateTable;
+    use crate::report::{State, StateTable};
 
     const NOW: i64 = 1_800_000_000;
     const LIMITS: CertificateArgs = CertificateArgs { cert_warning: None, cert_critical: None };

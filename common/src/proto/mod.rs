@@ -5,6 +5,8 @@ pub mod text;
 
 #[cfg(feature = "tcp")]
 pub mod names;
+#[cfg(feature = "tcp")]
+pub mod proxy;
 
 #[cfg(feature = "sasl")]
 pub mod sasl;

@@ -18,12 +18,14 @@ pub struct Finding {
     pub text: String,
     /// What to do about it, shown as a `hint: ...` line.
     pub hint: Option<String>,
+    /// Worth a line, but never the one that sums the check up.
+    pub is_note: bool,
 }
 
 impl Finding {
     /// A finding without a hint.
     pub fn new(id: impl Into<Cow<'static, str>>, state: State, text: impl Into<String>) -> Self {
-        Self { id: id.into(), state, text: text.into(), hint: None }
+        Self { id: id.into(), state, text: text.into(), hint: None, is_note: false }
     }
 
     /// The same with advice.
@@ -66,6 +68,11 @@ impl Report {
     /// Adds a fact with an id, a state and a sentence.
     pub fn find(&mut self, id: &'static str, state: State, text: impl Into<String>) {
         self.add(Finding::new(id, state, text));
+    }
+
+    /// Adds something worth knowing that is no reason to alarm.
+    pub fn note(&mut self, id: &'static str, text: impl Into<String>) {
+        self.add(Finding { is_note: true, ..Finding::new(id, State::Ok, text) });
     }
 
     /// Adds a measured value; outside its thresholds it becomes a finding as well.
@@ -117,11 +124,11 @@ impl Report {
         State::worst(self.findings.iter().map(|finding| finding.state))
     }
 
-    /// The findings, worst first, otherwise in the order they were made.
+    /// The findings, worst first, notes last, otherwise in the order they were made.
     #[must_use]
     pub fn findings(&self) -> Vec<&Finding> {
         let mut sorted: Vec<&Finding> = self.findings.iter().collect();
-        sorted.sort_by_key(|finding| std::cmp::Reverse(finding.state));
+        sorted.sort_by_key(|finding| (std::cmp::Reverse(finding.state), finding.is_note));
         sorted
     }
 

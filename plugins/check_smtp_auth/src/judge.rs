@@ -1,28 +1,102 @@
-//! From the observation to states and sentences.
+//! How a session ended: from its last reply to a state and a sentence.
 
 use common::net::{Phase, ProbeError, Trouble};
 use common::plugin::{Plugin as _, Run, finding_of};
-use common::proto::sasl::{FEWEST_ITERATIONS, Mechanism};
-use common::proto::smtp::LineEnd;
+use common::proto::sasl::Mechanism;
 use common::report::{Condition, Finding, Report, State, quote};
 
-use crate::seen::{End, Said, Seen, Step};
-use crate::{
-    CheckSmtpAuth, MechanismChoice, TIME_AUTH, TIME_BANNER, TIME_CONNECT, TIME_DNS, TIME_EHLO, TIME_TLS,
-};
+use crate::options::Expect;
+use crate::seen::{End, Said, Session, Step};
+use crate::{CheckSmtpAuth, MechanismChoice};
 
-/// How the session ended.
-pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report: &mut Report) {
+/// How the logins ended: one, or one at each address.
+pub(crate) fn judge_sessions(options: &CheckSmtpAuth, sessions: &[Session], run: &Run, report: &mut Report) {
+    let all_in = sessions.len() > 1 && sessions.iter().all(|session| session.end == End::Accepted);
+    match sessions.first() {
+        Some(first) if all_in && options.expect.expect == Expect::Success => {
+            let text = format!("{} at all {} addresses", accepted(options, first), sessions.len());
+            report.find("accepted", State::Ok, text);
+        }
+        _ => sessions.iter().for_each(|session| report.add(judge_session(options, session, run))),
+    }
+}
+
+fn judge_session(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
+    let finding = match options.expect.expect {
+        Expect::Success => judge_end(options, seen, run),
+        Expect::Reject => rejection(who(options), seen).unwrap_or_else(|| judge_end(options, seen, run)),
+    };
+    located(finding, options, seen)
+}
+
+/// The login that must be rejected, tried beside the real one.
+pub(crate) fn judge_reject(user: &str, seen: &Session, report: &mut Report) {
+    report.add(rejection(user, seen).unwrap_or_else(|| {
+        let text = format!("login of {user} that must be rejected proved nothing: {}", short_end(seen));
+        Finding::new("reject_not_proved", State::Unknown, text)
+    }));
+}
+
+/// Whether a login was rejected as it must be; `None` when the session ended elsewhere.
+fn rejection(user: &str, seen: &Session) -> Option<Finding> {
+    match &seen.end {
+        End::Accepted | End::NoSmtpUtf8 | End::Refused(Step::MailFrom | Step::RcptTo, _) => Some(
+            Finding::new(
+                "accepted_wrongly",
+                State::Critical,
+                format!("login of {user} accepted, it must be rejected"),
+            )
+            .with_hint("the server may accept any password"),
+        ),
+        End::Refused(Step::Auth, said) => {
+            let words = quote(&said.words);
+            // 525: account disabled, 534: too weak, 535: credentials invalid (RFC 4954, 5248).
+            Some(if matches!(said.code, 525 | 534 | 535) {
+                Finding::new(
+                    "rejected_rightly",
+                    State::Ok,
+                    format!("login of {user} rejected as it must be: {words}"),
+                )
+            } else {
+                let text =
+                    format!("login of {user} neither accepted nor rejected, nothing is proved: {words}");
+                Finding::new("reject_not_proved", State::Unknown, text)
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A few words on an end that is not the subject.
+fn short_end(seen: &Session) -> String {
+    match &seen.end {
+        End::Failed(error) => error.text.clone(),
+        End::Refused(_, said) | End::BadChallenge(_, said) => quote(&said.words),
+        End::Untrusted => "the certificate does not verify".to_owned(),
+        _ => "no login could be tried".to_owned(),
+    }
+}
+
+fn judge_end(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
     let state = |condition| run.states.state(condition);
-    let finding = match &seen.end {
+    match &seen.end {
         End::Accepted => Finding::new("accepted", State::Ok, accepted(options, seen)),
         End::Failed(error) => failed(error, seen, run),
         End::Refused(Step::Auth, said) => login_refused(options, seen, said, run),
+        End::Refused(step @ (Step::MailFrom | Step::RcptTo), said) => envelope_refused(*step, said, run),
         End::Refused(step, said) => step_refused(*step, said, run),
-        // The certificate's own findings say why.
-        End::Untrusted => {
-            Finding::new("untrusted", State::Ok, "login not tried: the certificate does not verify")
-        }
+        // The certificate's own findings say why. The state is set here too, so that no gap
+        // between the two could ever make a login that was not tried look fine.
+        End::Untrusted => Finding::new(
+            "untrusted",
+            state(Condition::Certificate),
+            "login not tried: the certificate does not verify",
+        ),
+        End::NoSmtpUtf8 => Finding::new(
+            "no_smtputf8",
+            state(Condition::Protocol),
+            "logged in, but SMTPUTF8 is not offered, which the mailbox needs",
+        ),
         End::Injected(words) => Finding::new(
             "starttls_injection",
             state(Condition::Protocol),
@@ -51,17 +125,18 @@ pub(crate) fn judge_end(options: &CheckSmtpAuth, seen: &Seen, run: &Run, report:
             state(Condition::Protocol),
             format!("protocol violation in AUTH {}: {problem}: {}", mechanism(seen), quote(&said.words)),
         ),
-    };
-    report.add(located(finding, options, seen));
+    }
 }
 
 /// Names the place, unless the sentence does already.
-fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Seen) -> Finding {
+fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Session) -> Finding {
     let target = options.target();
     let address = seen.address.map(|address| address.to_string()).unwrap_or_default();
     let named = |place: &str| !place.is_empty() && finding.text.contains(place);
     let tried = matches!(&seen.end, End::Failed(error) if error.trouble == Trouble::Local);
-    if !named(&target) && !named(&address) && !tried {
+    // Of several addresses the sentence must say which.
+    let target_is_enough = named(&target) && !options.smtp.all_addresses;
+    if !target_is_enough && !named(&address) && !tried {
         let place = match seen.address {
             Some(address) if target != address.to_string() => format!("{target} at {}", address.ip()),
             _ => target,
@@ -71,7 +146,7 @@ fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Seen) -> Findin
     finding
 }
 
-fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
+fn accepted(options: &CheckSmtpAuth, seen: &Session) -> String {
     let way = match &seen.tls {
         Some(tls) => format!("over {}", tls.version),
         None => "without TLS".to_owned(),
@@ -79,7 +154,7 @@ fn accepted(options: &CheckSmtpAuth, seen: &Seen) -> String {
     format!("{} logged in to {} by {} {way}", who(options), options.target(), mechanism(seen))
 }
 
-fn failed(error: &ProbeError, seen: &Seen, run: &Run) -> Finding {
+fn failed(error: &ProbeError, seen: &Session, run: &Run) -> Finding {
     let mut finding = finding_of(error, &run.states);
     // A hint is there already when bytes came, only too few.
     let silent =
@@ -111,13 +186,31 @@ fn step_refused(step: Step, said: &Said, run: &Run) -> Finding {
         (Step::Ehlo, _) => ("ehlo_refused", format!("not an answer to EHLO: {words}")),
         (Step::Starttls, 4) => ("starttls_refused", format!("temporary: STARTTLS refused: {words}")),
         (Step::Starttls, _) => ("starttls_refused", format!("STARTTLS offered but refused: {words}")),
-        (Step::Auth, _) => ("auth_refused", format!("AUTH refused: {words}")),
+        (Step::Auth | Step::MailFrom | Step::RcptTo, _) => ("refused", format!("refused: {words}")),
     };
     Finding::new(id, state, text)
 }
 
+/// A refusal after the login was accepted.
+fn envelope_refused(step: Step, said: &Said, run: &Run) -> Finding {
+    let what = if step == Step::MailFrom { "sender" } else { "recipient" };
+    let words = quote(&said.words);
+    match said.code / 100 {
+        4 => Finding::new(
+            "envelope_refused",
+            run.states.state(Condition::Temporary),
+            format!("temporary: logged in, but the {what} is refused for now: {words}"),
+        ),
+        _ => Finding::new(
+            "envelope_refused",
+            run.states.state(Condition::Credential),
+            format!("logged in, but the {what} is refused: {words}"),
+        ),
+    }
+}
+
 /// The reply codes of AUTH: RFC 4954 sections 4 and 6, RFC 5248.
-fn login_refused(options: &CheckSmtpAuth, seen: &Seen, said: &Said, run: &Run) -> Finding {
+fn login_refused(options: &CheckSmtpAuth, seen: &Session, said: &Said, run: &Run) -> Finding {
     let words = quote(&said.words);
     let mechanism = mechanism(seen);
     let of = |id: &'static str, condition: Condition, text: String| {
@@ -149,7 +242,7 @@ fn login_refused(options: &CheckSmtpAuth, seen: &Seen, said: &Said, run: &Run) -
 }
 
 /// 535: the credentials themselves.
-fn rejected(options: &CheckSmtpAuth, seen: &Seen, words: &str, run: &Run) -> Finding {
+fn rejected(options: &CheckSmtpAuth, seen: &Session, words: &str, run: &Run) -> Finding {
     let status = seen.token_status.as_ref().map(|status| format!(", token status {}", quote(status)));
     let status = status.unwrap_or_default();
     let text = format!("credentials of {} rejected by {}{status}: {words}", who(options), options.target());
@@ -171,7 +264,7 @@ fn who(options: &CheckSmtpAuth) -> &str {
     if options.user().is_empty() { "the client certificate" } else { options.user() }
 }
 
-fn starttls_missing(seen: &Seen, run: &Run) -> Finding {
+fn starttls_missing(seen: &Session, run: &Run) -> Finding {
     let state = run.states.state(Condition::Certificate);
     let masked = seen.ehlo_before_tls.as_ref().and_then(|ehlo| ehlo.masked_keyword());
     match masked {
@@ -186,7 +279,7 @@ fn starttls_missing(seen: &Seen, run: &Run) -> Finding {
     }
 }
 
-fn auth_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
+fn auth_missing(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
     let finding =
         Finding::new("auth_missing", run.states.state(Condition::Credential), "AUTH is not offered");
     let needs_tls = !options.encrypts() && seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS"));
@@ -197,109 +290,13 @@ fn auth_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
     }
 }
 
-fn mechanism_missing(options: &CheckSmtpAuth, seen: &Seen, run: &Run) -> Finding {
+fn mechanism_missing(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
     let wanted = match options.mech {
         MechanismChoice::Only(mechanism) => format!("{mechanism} is not offered"),
         MechanismChoice::Auto => "none of those offered can be used with what was given".to_owned(),
     };
     let text = format!("mechanism refused: {wanted}; offered: {}", offered(seen));
     Finding::new("mechanism_missing", run.states.state(Condition::Credential), text)
-}
-
-/// What is wrong or odd about the service whatever the login did.
-pub(crate) fn judge_service(seen: &Seen, report: &mut Report) {
-    if let Some(banner) = &seen.banner {
-        if banner.masked {
-            let text = format!("banner masked by a firewall: {}", quote(&banner.words));
-            report.add(
-                Finding::new("masked_banner", State::Warning, text)
-                    .with_hint("SMTP inspection on the way strips STARTTLS and AUTH sooner or later"),
-            );
-        }
-        if banner.line_end == LineEnd::BareLf {
-            report.find(
-                "bare_lf",
-                State::Ok,
-                "server ends lines with LF alone (RFC 5321 section 2.3.8 wants CR LF)",
-            );
-        }
-    }
-    if seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.only_equals_form) {
-        let text = "mechanisms are offered only in the obsolete form AUTH=, which standard clients ignore";
-        report.find("auth_equals_only", State::Warning, text);
-    }
-    if let Some(iterations) = seen.iterations.filter(|iterations| *iterations < FEWEST_ITERATIONS) {
-        let text =
-            format!("server stretches passwords by only {iterations} iterations, below {FEWEST_ITERATIONS}");
-        report.add(
-            Finding::new("few_iterations", State::Warning, text).with_hint(
-                "RFC 7677 section 4 asks for at least 4096; whoever sees a login can guess offline",
-            ),
-        );
-    }
-    for attempt in &seen.failed_addresses {
-        report.find(
-            "address_failed",
-            State::Ok,
-            format!("{} failed first: {}", attempt.address, attempt.cause),
-        );
-    }
-    if seen.closed_early {
-        report.find("closed_early", State::Ok, "server closed the connection before QUIT");
-    }
-    let clear = seen.tls.is_none() && seen.mechanism.is_some_and(Mechanism::shows_secret);
-    if clear {
-        report.find(
-            "password_in_clear",
-            State::Ok,
-            "the password went over the network in the clear (--allow-plaintext)",
-        );
-    }
-}
-
-/// Step times that apply to these options; those of steps not finished are unknown.
-pub(crate) fn record_times(options: &CheckSmtpAuth, seen: &Seen, report: &mut Report) {
-    let times = &seen.times;
-    if options.target.hostname.address().is_none() {
-        report.record(&TIME_DNS, times.dns);
-    }
-    report.record(&TIME_CONNECT, times.connect);
-    if options.encrypts() {
-        report.record(&TIME_TLS, times.tls);
-    }
-    report.record(&TIME_BANNER, times.banner);
-    report.record(&TIME_EHLO, times.ehlo);
-    report.record(&TIME_AUTH, times.auth);
-}
-
-/// Background for `-v`, `-vv` and `-vvv`.
-pub(crate) fn describe(seen: &Seen, report: &mut Report) {
-    if let Some(address) = seen.address {
-        report.context(1, format!("address: {address}"));
-    }
-    if let Some(banner) = &seen.banner {
-        report.context(1, format!("banner: {}", quote(&banner.words)));
-    }
-    if let Some(tls) = &seen.tls {
-        report.context(1, format!("TLS: {} {} as {}", tls.version, tls.suite, tls.server_name));
-    }
-    if seen.ehlo.is_some() {
-        report.context(1, format!("mechanisms: {}", offered(seen)));
-    }
-    for (when, ehlo) in [("before TLS", &seen.ehlo_before_tls), ("at login", &seen.ehlo)] {
-        for (keyword, parameters) in ehlo.iter().flat_map(|ehlo| &ehlo.keywords) {
-            report.context(2, format!("EHLO {when}: {keyword} {parameters}").trim_end());
-        }
-    }
-    for line in &seen.transcript {
-        report.context(3, line.clone());
-    }
-}
-
-/// A number of things as a perfdata value.
-pub(crate) fn count<T>(things: &[T]) -> f64 {
-    // A reply has at most 512 lines, so the number is small.
-    f64::from(u32::try_from(things.len()).unwrap_or(u32::MAX))
 }
 
 fn mechanism_wanted(options: &CheckSmtpAuth) -> &'static str {
@@ -309,11 +306,11 @@ fn mechanism_wanted(options: &CheckSmtpAuth) -> &'static str {
     }
 }
 
-fn mechanism(seen: &Seen) -> &'static str {
+fn mechanism(seen: &Session) -> &'static str {
     seen.mechanism.map_or("?", Mechanism::name)
 }
 
-fn offered(seen: &Seen) -> String {
+pub(crate) fn offered(seen: &Session) -> String {
     let list = seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.join(" ")).unwrap_or_default();
     quote(if list.is_empty() { "none" } else { &list })
 }

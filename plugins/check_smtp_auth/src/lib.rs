@@ -7,21 +7,27 @@
 
 mod judge;
 mod mechanism;
+mod options;
+mod probe;
 mod seen;
+mod service;
 mod session;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::ArgPredicate;
 use common::cli::{
     CertificateArgs, CredentialArgs, RunArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, TlsArgs, TlsMode,
     UsageError,
 };
 use common::net::{Deadline, ProbeError, SecretBytes, read_first_line, read_secret_file};
-use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::plugin::{CERT_DAYS, Plugin, Run, finding_of, judge_certificate};
 use common::proto::sasl::Mechanism;
-use common::proto::smtp::HeloName;
-use common::report::{Condition, Metric, Report, State, Thresholds, parse_size};
+use common::report::{Condition, Metric, Report, State, Thresholds};
+
+use options::{ExpectArgs, SmtpArgs};
 
 pub use mechanism::MechanismChoice;
 pub use seen::Seen;
@@ -29,6 +35,11 @@ pub use seen::Seen;
 /// Logs in to an SMTP submission service and says whether it really works
 #[derive(Parser, Debug)]
 #[command(name = "check_smtp_auth", version)]
+// With a unix socket the host is only the name in the certificate.
+#[command(mut_arg("hostname", |host| host
+    .required(false)
+    .required_unless_present("socket")
+    .default_value_if("socket", ArgPredicate::IsPresent, "localhost")))]
 pub struct CheckSmtpAuth {
     #[command(flatten)]
     target: TargetArgs,
@@ -55,12 +66,10 @@ pub struct CheckSmtpAuth {
     tls_options: TlsArgs,
     #[command(flatten)]
     certificate: CertificateArgs,
-    /// Name or address literal to say in EHLO, instead of our address
-    #[arg(long, value_name = "NAME", help_heading = "SMTP")]
-    helo: Option<HeloName>,
-    /// Longest reply to read from the server
-    #[arg(long, value_name = "SIZE", default_value = "64k", value_parser = parse_size, help_heading = "SMTP")]
-    max_reply: usize,
+    #[command(flatten)]
+    smtp: SmtpArgs,
+    #[command(flatten)]
+    expect: ExpectArgs,
     #[command(flatten)]
     thresholds: TimeThresholdArgs,
     #[command(flatten)]
@@ -72,6 +81,9 @@ pub struct CheckSmtpAuth {
 /// Submission (RFC 6409) and submission over implicit TLS (RFC 8314).
 const PORT_STARTTLS: u16 = 587;
 const PORT_IMPLICIT: u16 = 465;
+/// LMTP (RFC 2033 leaves the port open; 24 is what servers and IANA's "any private mail
+/// system" have settled on).
+const PORT_LMTP: u16 = 24;
 
 const TIME_DNS: Metric = Metric::seconds("time_dns", "name look-up");
 const TIME_CONNECT: Metric = Metric::seconds("time_connect", "TCP connect");
@@ -80,11 +92,23 @@ const TIME_BANNER: Metric = Metric::seconds("time_banner", "waiting for the serv
 const TIME_EHLO: Metric = Metric::seconds("time_ehlo", "EHLO, both before and after TLS");
 const TIME_AUTH: Metric = Metric::seconds("time_auth", "SASL exchange");
 const MECHS: Metric = Metric::count("mechs", "mechanisms offered where the login happens");
+const ADDRESSES: Metric = Metric::count("addresses", "addresses of the host, with --all-addresses");
+const ADDRESSES_FAILED: Metric = Metric::count("addresses_failed", "those where the login failed");
 
 impl Plugin for CheckSmtpAuth {
     const NAME: &'static str = "check_smtp_auth";
-    const METRICS: &'static [Metric] =
-        &[TIME_DNS, TIME_CONNECT, TIME_TLS, TIME_BANNER, TIME_EHLO, TIME_AUTH, CERT_DAYS, MECHS];
+    const METRICS: &'static [Metric] = &[
+        TIME_DNS,
+        TIME_CONNECT,
+        TIME_TLS,
+        TIME_BANNER,
+        TIME_EHLO,
+        TIME_AUTH,
+        CERT_DAYS,
+        MECHS,
+        ADDRESSES,
+        ADDRESSES_FAILED,
+    ];
     const CONDITIONS: &'static [(Condition, State)] = &[(Condition::Credential, State::Critical)];
     const STATES: &'static [(State, &'static str)] = &[
         (State::Ok, "the login was accepted (235) and the certificate is good"),
@@ -125,7 +149,10 @@ impl Plugin for CheckSmtpAuth {
     }
 
     fn target(&self) -> String {
-        self.target.shown(self.port())
+        match &self.smtp.socket {
+            Some(path) => path.display().to_string(),
+            None => self.target.shown(self.port()),
+        }
     }
 
     fn time_thresholds(&self) -> Thresholds {
@@ -143,23 +170,43 @@ impl Plugin for CheckSmtpAuth {
         if self.authzid.as_deref().is_some_and(common::cli::unspeakable) {
             return Err(UsageError::new("--authzid", "contains a line break or NUL"));
         }
+        self.expect.check(self.tls_mode() == TlsMode::Starttls)?;
+        let foreign = match self.smtp.source_ip {
+            Some(IpAddr::V4(_)) => self.target.ipv6,
+            Some(IpAddr::V6(_)) => self.target.ipv4,
+            None => false,
+        };
+        if foreign {
+            return Err(UsageError::new("--source-ip", "is of another family than -4 or -6 allows"));
+        }
         self.check_mechanism()
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
-        session::probe_login(self, deadline)
+        probe::probe(self, deadline)
     }
 
     fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
         let mut report = Report::new();
-        judge::judge_end(self, seen, run, &mut report);
-        judge::judge_service(seen, &mut report);
-        judge::record_times(self, seen, &mut report);
-        if self.encrypts() {
-            common::plugin::judge_certificate(&mut report, seen.tls.as_ref(), &self.certificate, run);
+        if let Some(error) = &seen.unresolved {
+            report.add(finding_of(error, &run.states));
         }
-        report.record(&MECHS, seen.ehlo.as_ref().map(|ehlo| judge::count(&ehlo.mechanisms)));
-        judge::describe(seen, &mut report);
+        service::record_times(self, seen, &mut report);
+        if self.encrypts() {
+            judge_certificate(&mut report, service::weakest_tls(seen), &self.certificate, run);
+        }
+        service::record_counts(self, seen, &mut report);
+        judge::judge_sessions(self, &seen.sessions, run, &mut report);
+        if let Some(session) = &seen.reject {
+            judge::judge_reject(self.expect.rejected_user(self.user()), session, &mut report);
+        }
+        if let Some(injection) = &seen.injection {
+            service::judge_injection(injection, &mut report);
+        }
+        for session in &seen.sessions {
+            service::judge_service(self, session, &mut report);
+            service::describe(session, &mut report);
+        }
         report
     }
 }
@@ -193,7 +240,22 @@ impl CheckSmtpAuth {
     }
 
     fn port(&self) -> u16 {
-        self.target.port.unwrap_or(if self.tls == TlsMode::Implicit { PORT_IMPLICIT } else { PORT_STARTTLS })
+        let default = match self.tls {
+            _ if self.smtp.lmtp => PORT_LMTP,
+            TlsMode::Implicit => PORT_IMPLICIT,
+            _ => PORT_STARTTLS,
+        };
+        self.target.port.unwrap_or(default)
+    }
+
+    /// The verb of the greeting: RFC 5321, RFC 2033.
+    const fn hello(&self) -> &'static str {
+        if self.smtp.lmtp { "LHLO" } else { "EHLO" }
+    }
+
+    /// Whether a name has to be looked up.
+    fn looks_up(&self) -> bool {
+        self.smtp.socket.is_none() && self.target.hostname.address().is_none()
     }
 
     /// A login needs a user and what its mechanism proves it with.

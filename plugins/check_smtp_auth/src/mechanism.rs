@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use common::proto::sasl::{Mechanism, UnknownMechanism};
+use common::proto::sasl::{ChannelBinding, Mechanism, UnknownMechanism};
 
 use crate::seen::End;
 
@@ -34,6 +34,29 @@ pub(crate) enum Privacy {
     Clear,
 }
 
+/// What of a TLS connection a login can be tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// Its keys: RFC 9266, TLS 1.3.
+    Exporter,
+    /// The server's certificate: RFC 5929, TLS 1.2. Only used when a mechanism is asked for
+    /// by name: Dovecot 2.4 offers -PLUS over TLS 1.2, and a login process of it dies of
+    /// this binding.
+    Certificate,
+    /// Nothing: no TLS, or a certificate without a digest.
+    Nothing,
+}
+
+impl From<Option<&ChannelBinding>> for Binding {
+    fn from(binding: Option<&ChannelBinding>) -> Self {
+        match binding {
+            Some(ChannelBinding::TlsExporter(_)) => Self::Exporter,
+            Some(ChannelBinding::TlsServerEndPoint(_)) => Self::Certificate,
+            None => Self::Nothing,
+        }
+    }
+}
+
 /// What a login can be made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Means {
@@ -45,8 +68,8 @@ pub(crate) struct Means {
     pub(crate) token: bool,
     /// The login is to act as somebody else.
     pub(crate) authzid: bool,
-    /// There is something of the TLS connection to tie the login to.
-    pub(crate) binding: bool,
+    /// What of the TLS connection the login can be tied to.
+    pub(crate) binding: Binding,
 }
 
 /// Strongest first. EXTERNAL is never chosen by itself: a certificate that happens to be
@@ -69,7 +92,7 @@ impl Means {
     fn order(self) -> Vec<Mechanism> {
         let able = |mechanism: &Mechanism| {
             (self.password && mechanism.takes_password() || self.token && mechanism.takes_token())
-                && (self.binding || !mechanism.binds())
+                && (self.binding == Binding::Exporter || !mechanism.binds())
                 && (!self.authzid || mechanism.takes_authzid())
         };
         let mut order: Vec<Mechanism> = BY_STRENGTH.into_iter().filter(able).collect();
@@ -92,7 +115,9 @@ pub(crate) fn choose(choice: MechanismChoice, offered: &[String], means: Means) 
     }
     match choice {
         MechanismChoice::Only(mechanism) if !is_offered(&mechanism) => Err(End::MechanismNotOffered),
-        MechanismChoice::Only(mechanism) if mechanism.binds() && !means.binding => Err(End::NoBinding),
+        MechanismChoice::Only(mechanism) if mechanism.binds() && means.binding == Binding::Nothing => {
+            Err(End::NoBinding)
+        }
         // Again, so that no mistake elsewhere can show a secret.
         MechanismChoice::Only(mechanism) if mechanism.shows_secret() && means.privacy == Privacy::Clear => {
             Err(End::OnlyPlaintext)
@@ -113,8 +138,13 @@ pub(crate) fn choose(choice: MechanismChoice, offered: &[String], means: Means) 
 mod tests {
     use super::*;
 
-    const MEANS: Means =
-        Means { privacy: Privacy::Encrypted, password: true, token: false, authzid: false, binding: true };
+    const MEANS: Means = Means {
+        privacy: Privacy::Encrypted,
+        password: true,
+        token: false,
+        authzid: false,
+        binding: Binding::Exporter,
+    };
 
     fn offered(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -132,7 +162,7 @@ mod tests {
     fn the_strongest_wins() {
         let all = Mechanism::ALL.map(Mechanism::name);
         assert_eq!(auto(&all, MEANS), Ok(Mechanism::ScramSha256Plus));
-        assert_eq!(auto(&all, Means { binding: false, ..MEANS }), Ok(Mechanism::ScramSha256));
+        assert_eq!(auto(&all, Means { binding: Binding::Certificate, ..MEANS }), Ok(Mechanism::ScramSha256));
         assert_eq!(auto(&["CRAM-MD5", "LOGIN", "PLAIN", "GSSAPI"], MEANS), Ok(Mechanism::Plain));
         assert_eq!(auto(&["LOGIN", "DIGEST-MD5"], MEANS), Ok(Mechanism::Login));
         assert_eq!(auto(&["PLAIN", "SCRAM-SHA-1"], MEANS), Ok(Mechanism::ScramSha1));
@@ -170,7 +200,7 @@ mod tests {
             choose(only(Mechanism::CramMd5), &offered(&["PLAIN"]), MEANS),
             Err(End::MechanismNotOffered)
         );
-        let unbound = Means { binding: false, ..MEANS };
+        let unbound = Means { binding: Binding::Nothing, ..MEANS };
         let clear = with(Privacy::Clear);
         assert_eq!(choose(only(Mechanism::Plain), &offered(&["PLAIN"]), clear), Err(End::OnlyPlaintext));
         let plus = offered(&["SCRAM-SHA-1-PLUS"]);

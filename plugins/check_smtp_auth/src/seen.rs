@@ -8,9 +8,24 @@ use common::proto::sasl::Mechanism;
 use common::proto::smtp::{Ehlo, LineEnd, Reply, looks_masked_banner};
 use serde::{Deserialize, Serialize};
 
-/// All a session showed.
+/// All a run showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
+    /// Seconds of the name look-up.
+    pub dns: Option<f64>,
+    /// Why there was no session at all.
+    pub unresolved: Option<ProbeError>,
+    /// The login: one session, or one for each address.
+    pub sessions: Vec<Session>,
+    /// The login that must be rejected.
+    pub reject: Option<Session>,
+    /// The command glued behind STARTTLS.
+    pub injection: Option<Injection>,
+}
+
+/// What one session showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
     /// The address that answered.
     pub address: Option<SocketAddr>,
     /// Addresses of the host that did not, before it.
@@ -21,6 +36,8 @@ pub struct Seen {
     pub banner: Option<Said>,
     /// What was offered before TLS.
     pub ehlo_before_tls: Option<Ehlo>,
+    /// The answer to AUTH before TLS, where it was tried.
+    pub auth_before_tls: Option<Said>,
     /// The handshake and the certificate.
     pub tls: Option<TlsSeen>,
     /// What was offered where the login happens.
@@ -40,10 +57,8 @@ pub struct Seen {
 }
 
 /// Seconds of each step; `None` when it was not finished.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
-    /// Name look-up.
-    pub dns: Option<f64>,
     /// TCP connect.
     pub connect: Option<f64>,
     /// STARTTLS and handshake.
@@ -88,12 +103,16 @@ pub enum Step {
     Starttls,
     /// AUTH, up to its last reply.
     Auth,
+    /// MAIL, after the login.
+    MailFrom,
+    /// RCPT, after the login.
+    RcptTo,
 }
 
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
-    /// 235
+    /// 235, and what was tried after it.
     Accepted,
     /// The connection, TLS or the protocol failed.
     Failed(ProbeError),
@@ -115,10 +134,23 @@ pub enum End {
     NoBinding,
     /// The exchange was broken by the server: what was wrong, and its words.
     BadChallenge(String, Said),
+    /// A mailbox needs SMTPUTF8, which the server does not have.
+    NoSmtpUtf8,
 }
 
 impl From<ProbeError> for End {
     fn from(error: ProbeError) -> Self {
         Self::Failed(error)
     }
+}
+
+/// What became of a command glued behind STARTTLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Injection {
+    /// It was thrown away.
+    Discarded,
+    /// It was answered inside TLS.
+    Executed(String),
+    /// It could not be tried.
+    NotTried(String),
 }

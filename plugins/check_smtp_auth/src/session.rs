@@ -1,5 +1,6 @@
 //! The dialogue: all I/O of the check, no judgement.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::cli::TlsMode;
@@ -7,48 +8,73 @@ use common::net::SecretBytes;
 use common::net::random::nonce;
 use common::net::smtp::{Farewell, SmtpClient, StarttlsFailure};
 use common::net::tls::Connector;
-use common::net::{Deadline, Phase, ProbeError, connect, resolve};
+use common::net::{Deadline, Phase, ProbeError, connect, connect_unix};
+use common::proto::proxy::{Endpoints, version_1, version_2};
 use common::proto::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Setup};
 use common::proto::smtp::{Command, Ehlo, HeloName, Reply, ReplyLimits, domain_literal};
 
 use crate::CheckSmtpAuth;
 use crate::mechanism::{Means, Privacy, choose};
-use crate::seen::{End, Said, Seen, Step, Times};
+use crate::options::{Mailbox, Policy, Proxy, ProxyVersion};
+use crate::seen::{End, Injection, Said, Session, Step, Times};
 
 /// An initial response rides on the AUTH line only while the line is this short
 /// (RFC 5321 section 4.5.3.1.4); some servers cut or refuse a longer one.
 const SHORT_LINE: usize = 512;
 
-/// Logs in and takes down what happens. An error means that nothing was sent.
-pub(crate) fn probe_login(options: &CheckSmtpAuth, deadline: &Deadline) -> Result<Seen, ProbeError> {
-    let credentials = Credentials {
-        user: options.user().to_owned(),
-        authzid: options.authzid.clone().unwrap_or_default(),
-        password: options.password()?,
-        token: options.token()?,
-    };
-    let connector = if options.encrypts() {
-        let tls = options.tls_options.options().map_err(|error| ProbeError::local(error.to_string()))?;
-        Some(Connector::new(&tls, &options.target.hostname)?)
-    } else {
-        None
-    };
-    let mut session = Session { options, deadline, connector, credentials, seen: Seen::nothing() };
-    session.run();
-    Ok(session.seen)
+/// What all sessions of a run share.
+pub(crate) struct Setting<'a> {
+    pub(crate) options: &'a CheckSmtpAuth,
+    pub(crate) deadline: &'a Deadline,
+    pub(crate) connector: Option<Connector>,
 }
 
-struct Session<'a> {
-    options: &'a CheckSmtpAuth,
-    deadline: &'a Deadline,
-    connector: Option<Connector>,
-    credentials: Credentials,
-    seen: Seen,
+/// One conversation, from connect to QUIT.
+pub(crate) struct Talk<'a> {
+    setting: &'a Setting<'a>,
+    credentials: &'a Credentials,
+    seen: Session,
 }
 
-impl Session<'_> {
-    fn run(&mut self) {
-        let mut client = match self.connect() {
+impl<'a> Talk<'a> {
+    /// Holds a conversation with the first of these addresses that answers.
+    pub(crate) fn hold(
+        setting: &'a Setting<'a>,
+        credentials: &'a Credentials,
+        addresses: &[SocketAddr],
+    ) -> Session {
+        let mut talk = Self { setting, credentials, seen: Session::nothing() };
+        talk.run(addresses);
+        talk.seen
+    }
+
+    /// Tries in a conversation of its own what becomes of a command behind STARTTLS.
+    pub(crate) fn inject(
+        setting: &'a Setting<'a>,
+        credentials: &'a Credentials,
+        addresses: &[SocketAddr],
+    ) -> Injection {
+        let mut talk = Self { setting, credentials, seen: Session::nothing() };
+        let Some(connector) = &setting.connector else {
+            return Injection::NotTried("there is no TLS".to_owned());
+        };
+        let tried = talk.connect(addresses).map_err(End::Failed).and_then(|mut client| {
+            talk.greet(&mut client)?;
+            talk.ehlo(&mut client)?;
+            Ok(client.inject_behind_starttls(connector))
+        });
+        match tried {
+            Ok(Ok(None)) => Injection::Discarded,
+            Ok(Ok(Some(reply))) => Injection::Executed(reply.words()),
+            Ok(Err(failure)) => Injection::NotTried(failure.to_string()),
+            Err(End::Failed(error)) => Injection::NotTried(error.text),
+            Err(End::Refused(_, said)) => Injection::NotTried(said.words),
+            Err(_) => Injection::NotTried("the session ended before STARTTLS".to_owned()),
+        }
+    }
+
+    fn run(&mut self, addresses: &[SocketAddr]) {
+        let mut client = match self.connect(addresses) {
             Ok(client) => client,
             Err(error) => {
                 self.seen.end = End::Failed(error);
@@ -71,7 +97,7 @@ impl Session<'_> {
     }
 
     fn converse(&mut self, client: &mut SmtpClient) -> Result<(), End> {
-        let mode = self.options.tls_mode();
+        let mode = self.setting.options.tls_mode();
         if mode == TlsMode::Implicit {
             self.negotiate(client, false)?;
         }
@@ -79,6 +105,7 @@ impl Session<'_> {
         let ehlo = self.ehlo(client)?;
         if mode == TlsMode::Starttls {
             self.seen.ehlo_before_tls = Some(ehlo);
+            self.try_auth_before_tls(client)?;
             self.negotiate(client, true)?;
             // RFC 3207 section 4.2: what was said before TLS is void.
             let ehlo = self.ehlo(client)?;
@@ -86,22 +113,70 @@ impl Session<'_> {
         } else {
             self.seen.ehlo = Some(ehlo);
         }
-        self.log_in(client)
+        self.log_in(client)?;
+        self.try_envelope(client)
     }
 
-    fn connect(&mut self) -> Result<SmtpClient, ProbeError> {
-        let target = &self.options.target;
-        let (addresses, dns) =
-            self.timed(|| resolve(&target.hostname, self.options.port(), target.family(), self.deadline));
-        let addresses = addresses?;
-        self.seen.times.dns = Some(dns);
-        let (connected, time) = self.timed(|| connect(&addresses, self.deadline));
-        let connected = connected?;
-        self.seen.times.connect = Some(time);
-        self.seen.address = Some(connected.address);
-        self.seen.failed_addresses = connected.failed;
-        let limits = ReplyLimits { reply: self.options.max_reply, ..ReplyLimits::default() };
-        Ok(SmtpClient::new(connected.stream, limits))
+    /// Begins AUTH before TLS, without any secret: `no-plaintext-auth` wants it refused.
+    fn try_auth_before_tls(&mut self, client: &mut SmtpClient) -> Result<(), End> {
+        if !self.setting.options.expect.has(Policy::NoPlaintextAuth) {
+            return Ok(());
+        }
+        let reply = client.command(&plain("AUTH LOGIN")?, Phase::Greeting)?;
+        self.seen.auth_before_tls = Some(Said::from(&reply));
+        if reply.code == 334 {
+            client.command(&plain("*")?, Phase::Greeting)?;
+        }
+        Ok(())
+    }
+
+    /// MAIL and RCPT after the login, taken back by RSET: nothing is sent.
+    fn try_envelope(&self, client: &mut SmtpClient) -> Result<(), End> {
+        let expect = &self.setting.options.expect;
+        let Some(sender) = &expect.mail_from else { return Ok(()) };
+        let international = expect.smtputf8
+            || sender.is_international()
+            || expect.rcpt_to.as_ref().is_some_and(Mailbox::is_international);
+        if international && !self.seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("SMTPUTF8")) {
+            return Err(End::NoSmtpUtf8);
+        }
+        let parameter = if international { " SMTPUTF8" } else { "" };
+        let mail =
+            client.command(&plain(&format!("MAIL FROM:{}{parameter}", sender.path()))?, Phase::Querying)?;
+        if mail.code != 250 {
+            return Err(End::Refused(Step::MailFrom, Said::from(&mail)));
+        }
+        if let Some(recipient) = &expect.rcpt_to {
+            let rcpt = client.command(&plain(&format!("RCPT TO:{}", recipient.path()))?, Phase::Querying)?;
+            // RFC 5321 section 4.3.2: all three mean that the server takes it.
+            if !matches!(rcpt.code, 250..=252) {
+                return Err(End::Refused(Step::RcptTo, Said::from(&rcpt)));
+            }
+        }
+        client.command(&plain("RSET")?, Phase::Querying)?;
+        Ok(())
+    }
+
+    fn connect(&mut self, addresses: &[SocketAddr]) -> Result<SmtpClient, ProbeError> {
+        let (options, deadline) = (self.setting.options, self.setting.deadline);
+        let before = deadline.elapsed();
+        let stream = match &options.smtp.socket {
+            Some(path) => connect_unix(path, deadline)?,
+            None => {
+                let connected = connect(addresses, options.smtp.source_ip, deadline)?;
+                self.seen.address = Some(connected.address);
+                self.seen.failed_addresses = connected.failed;
+                connected.stream
+            }
+        };
+        self.seen.times.connect = Some(deadline.elapsed().saturating_sub(before).as_secs_f64());
+        let header = options.smtp.proxy.map(|proxy| proxy_header(proxy, stream.addresses()));
+        let limits = ReplyLimits { reply: options.smtp.max_reply, ..ReplyLimits::default() };
+        let mut client = SmtpClient::new(stream, limits);
+        if let Some(header) = header {
+            client.preface(&header)?;
+        }
+        Ok(client)
     }
 
     fn greet(&mut self, client: &mut SmtpClient) -> Result<(), End> {
@@ -114,7 +189,7 @@ impl Session<'_> {
     }
 
     fn ehlo(&mut self, client: &mut SmtpClient) -> Result<Ehlo, End> {
-        let command = plain(&format!("EHLO {}", self.helo_name(client)))?;
+        let command = plain(&format!("{} {}", self.setting.options.hello(), self.helo_name(client)))?;
         let (reply, time) = self.timed(|| client.command(&command, Phase::Greeting));
         // Both together or not at all: half of it would look like a fast server.
         let before = self.seen.times.ehlo.take().unwrap_or_default();
@@ -130,12 +205,12 @@ impl Session<'_> {
     fn helo_name(&self, client: &SmtpClient) -> HeloName {
         let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
         let own = || domain_literal(client.local_address().map_or(unspecified, |address| address.ip()));
-        self.options.helo.clone().unwrap_or_else(own)
+        self.setting.options.smtp.helo.clone().unwrap_or_else(own)
     }
 
     /// TLS, by STARTTLS or at once; ends the session when the peer is not to be trusted.
     fn negotiate(&mut self, client: &mut SmtpClient, starttls: bool) -> Result<(), End> {
-        let Some(connector) = &self.connector else { return Ok(()) };
+        let Some(connector) = &self.setting.connector else { return Ok(()) };
         if starttls && !self.seen.ehlo_before_tls.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS")) {
             return Err(End::StarttlsNotOffered);
         }
@@ -149,7 +224,7 @@ impl Session<'_> {
         match result {
             Ok(tls) => {
                 self.seen.times.tls = Some(time);
-                let trusted = tls.trusted() || self.options.tls_options.insecure;
+                let trusted = tls.trusted() || self.setting.options.tls_options.insecure;
                 self.seen.tls = Some(tls);
                 if trusted { Ok(()) } else { Err(End::Untrusted) }
             }
@@ -172,7 +247,7 @@ impl Session<'_> {
     }
 
     fn log_in(&mut self, client: &mut SmtpClient) -> Result<(), End> {
-        let privacy = match (self.options.encrypts(), self.options.allow_plaintext) {
+        let privacy = match (self.setting.options.encrypts(), self.setting.options.allow_plaintext) {
             (true, _) => Privacy::Encrypted,
             (false, true) => Privacy::ClearAllowed,
             (false, false) => Privacy::Clear,
@@ -183,23 +258,23 @@ impl Session<'_> {
             password: !self.credentials.password.is_empty(),
             token: !self.credentials.token.is_empty(),
             authzid: !self.credentials.authzid.is_empty(),
-            binding: client.channel_binding().is_some(),
+            binding: client.channel_binding().into(),
         };
-        let mechanism = choose(self.options.mech, offered, means)?;
+        let mechanism = choose(self.setting.options.mech, offered, means)?;
         self.seen.mechanism = Some(mechanism);
         let setup = Setup {
             service: "smtp",
-            host: self.options.target.hostname.to_string(),
-            port: self.options.port(),
+            host: self.setting.options.target.hostname.to_string(),
+            port: self.setting.options.port(),
             binding: client.channel_binding().cloned(),
             nonce: nonce()?,
         };
         let mut exchange = Exchange::new(mechanism, self.credentials.clone(), setup);
-        let before = self.deadline.elapsed();
+        let before = self.setting.deadline.elapsed();
         let reply = authenticate(client, mechanism, &mut exchange, &mut self.seen.token_status);
         self.seen.iterations = exchange.iterations();
         let reply = reply?;
-        self.seen.times.auth = Some(self.deadline.elapsed().saturating_sub(before).as_secs_f64());
+        self.seen.times.auth = Some(self.setting.deadline.elapsed().saturating_sub(before).as_secs_f64());
         if reply.code == 235 { Ok(()) } else { Err(End::Refused(Step::Auth, Said::from(&reply))) }
     }
 
@@ -215,9 +290,9 @@ impl Session<'_> {
 
     /// Runs one step; its result and its seconds.
     fn timed<T>(&self, step: impl FnOnce() -> T) -> (T, f64) {
-        let before = self.deadline.elapsed();
+        let before = self.setting.deadline.elapsed();
         let result = step();
-        (result, self.deadline.elapsed().saturating_sub(before).as_secs_f64())
+        (result, self.setting.deadline.elapsed().saturating_sub(before).as_secs_f64())
     }
 }
 
@@ -275,6 +350,14 @@ fn unsendable(error: &SaslError) -> End {
     End::Failed(ProbeError::local(error.to_string()))
 }
 
+fn proxy_header(proxy: Proxy, own: Option<Endpoints>) -> Vec<u8> {
+    let endpoints = proxy.endpoints.or(own);
+    match proxy.version {
+        ProxyVersion::V1 => version_1(endpoints),
+        ProxyVersion::V2 => version_2(endpoints),
+    }
+}
+
 fn plain(line: &str) -> Result<Command, End> {
     Command::plain(line).map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
 }
@@ -284,8 +367,8 @@ fn secret(verb: &str, message: &[u8]) -> Result<Command, End> {
         .map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
 }
 
-impl Seen {
-    /// The observation before anything happened.
+impl Session {
+    /// A session before anything happened.
     fn nothing() -> Self {
         Self {
             address: None,
@@ -293,6 +376,7 @@ impl Seen {
             times: Times::default(),
             banner: None,
             ehlo_before_tls: None,
+            auth_before_tls: None,
             tls: None,
             ehlo: None,
             mechanism: None,
