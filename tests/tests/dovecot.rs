@@ -286,7 +286,6 @@ fn newer_dovecot_with_tls_1_2() {
 }
 
 #[test]
-#[ignore = "auto binds to tls-server-end-point, on which the login process of Dovecot 2.4.1 panics"]
 fn auto_with_a_newer_dovecot_and_tls_1_2() {
     // Where it cannot be tried it must not pass: tests/run would take its reason for gone.
     let service = newer(true).expect("left out");

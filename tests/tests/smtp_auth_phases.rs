@@ -8,6 +8,8 @@
     reason = "test code"
 )]
 
+use std::time::Duration;
+
 use lab::output::State;
 use lab::peer::{Peer, Script};
 use tests::Measured;
