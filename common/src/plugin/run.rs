@@ -21,7 +21,7 @@ pub fn main<P: Plugin>() -> ! {
     let started = Instant::now();
     exit::install(P::NAME);
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match parse::<P>(command::<P>(), arguments) {
+    match parse::<P>(command::<P>(), arguments, with_tables::<P>) {
         Ok(Parsed::Show(text)) => exit::finish(text.as_bytes(), State::Unknown.exit_code()),
         Ok(Parsed::Run(plugin)) => match usage_rules(&plugin) {
             Ok(()) => run(&plugin, started),
@@ -31,16 +31,18 @@ pub fn main<P: Plugin>() -> ! {
     }
 }
 
-/// The plugin's command line with its states and examples behind the options.
+/// A fixed usage line, or clap puts one together from all options for each error.
 fn command<P: Plugin>() -> Command {
+    P::command().override_usage(format!("{} [OPTIONS]", P::NAME))
+}
+
+/// States and examples, behind the options of the help and nowhere else.
+fn with_tables<P: Plugin>(command: Command) -> Command {
     let states: String =
         P::STATES.iter().map(|(state, when)| format!("  {:<9} {when}\n", state.name())).collect();
     let examples: String =
         P::EXAMPLES.iter().map(|(line, what)| format!("  {what}:\n    {line}\n")).collect();
-    // A fixed usage line, or clap puts one together from all options for each error.
-    P::command()
-        .override_usage(format!("{} [OPTIONS]", P::NAME))
-        .after_help(format!("States:\n{states}\nExamples:\n{examples}"))
+    command.after_help(format!("States:\n{states}\nExamples:\n{examples}"))
 }
 
 fn usage_rules<P: Plugin>(plugin: &P) -> Result<(), UsageError> {

@@ -4,6 +4,7 @@ use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::x509::X509Name;
 
 use crate::proto::text::decode;
 
@@ -40,8 +41,8 @@ impl CertificateSeen {
             .map(|extension| extension.value.general_names.iter().filter_map(name).take(NAMES_KEPT).collect())
             .unwrap_or_default();
         Some(Self {
-            subject: shortened(certificate.subject().to_string()),
-            issuer: shortened(certificate.issuer().to_string()),
+            subject: shortened(distinguished_name(certificate.subject())),
+            issuer: shortened(distinguished_name(certificate.issuer())),
             names,
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
@@ -68,6 +69,30 @@ pub(super) fn end_point_digest(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
         _ => return None,
     };
     Some(digest(algorithm, der).as_ref().to_vec())
+}
+
+/// `CN=..., O=...`, in the certificate's order. The short names of RFC 4514 section 3 and
+/// of what certificates use beside them; other types by their number.
+fn distinguished_name(name: &X509Name<'_>) -> String {
+    let shown = name.iter_attributes().map(|attribute| {
+        let number = attribute.attr_type().to_id_string();
+        let short = match number.as_str() {
+            "2.5.4.3" => "CN",
+            "2.5.4.5" => "serialNumber",
+            "2.5.4.6" => "C",
+            "2.5.4.7" => "L",
+            "2.5.4.8" => "ST",
+            "2.5.4.9" => "STREET",
+            "2.5.4.10" => "O",
+            "2.5.4.11" => "OU",
+            "0.9.2342.19200300.100.1.1" => "UID",
+            "0.9.2342.19200300.100.1.25" => "DC",
+            "1.2.840.113549.1.9.1" => "emailAddress",
+            other => other,
+        };
+        format!("{short}={}", decode(attribute.as_slice()))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {

@@ -3,6 +3,7 @@
 //! Randomness and what is known of the connection come in through [`Setup`].
 
 mod digest_md5;
+mod saslprep;
 mod scram;
 mod simple;
 mod token;

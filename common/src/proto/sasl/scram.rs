@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
+use super::saslprep::prepared;
 use super::{Credentials, SaslError, SecretBytes};
 
 /// Below this RFC 7677 section 4 calls the stored password too cheap to guess.
@@ -241,11 +242,6 @@ impl Challenge {
             Ok(Self { nonce, salt, iterations })
         }
     }
-}
-
-/// RFC 4013, as RFC 5802 section 2.2 asks for user names and passwords.
-fn prepared(text: &str) -> Result<String, SaslError> {
-    stringprep::saslprep(text).map(std::borrow::Cow::into_owned).map_err(|_| SaslError::Unpreparable)
 }
 
 /// RFC 5802 section 5.1: `=` and `,` have a meaning of their own.
