@@ -10,10 +10,8 @@ use lab::smtpd::{BeforeTls, Submission, SubmissionOptions};
 
 /// The plugin as shipped.
 fn shipped(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")),
-        PathBuf::from,
-    );
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
     let path = target.join("dist").join(name);
     assert!(path.exists(), "{} is missing: tests/run builds it", path.display());
     path

@@ -49,7 +49,11 @@ fn ok_by_every_way_and_mechanism() {
             assert_eq!(parsed.value("mechs"), Some(3.0), "{}", outcome.report());
             assert_eq!(parsed.perf("cert_days").is_some(), encrypted);
             for label in ["time", "time_connect", "time_banner", "time_ehlo", "time_auth"] {
-                assert!(parsed.value(label).is_some_and(|seconds| seconds > 0.0), "{label}: {}", outcome.report());
+                assert!(
+                    parsed.value(label).is_some_and(|seconds| seconds > 0.0),
+                    "{label}: {}",
+                    outcome.report()
+                );
             }
             let expected = match (mechanism, encrypted) {
                 ("auto", true) => "PLAIN",
@@ -74,9 +78,12 @@ fn ok_by_every_way_and_mechanism() {
 fn critical_wrong_password_and_unknown_user() {
     let Some(postfix) = postfix() else { return };
     for mechanism in ["plain", "login", "cram-md5"] {
-        let wrong = check(&postfix, Listener::Submission, &["--mech", mechanism]).env("PW", "wrong").run().parsed();
+        let wrong =
+            check(&postfix, Listener::Submission, &["--mech", mechanism]).env("PW", "wrong").run().parsed();
         assert_eq!(wrong.state, State::Critical);
-        assert!(wrong.summary.contains("credentials of probe rejected") && wrong.summary.contains("535 5.7.8"));
+        assert!(
+            wrong.summary.contains("credentials of probe rejected") && wrong.summary.contains("535 5.7.8")
+        );
         assert!(wrong.value("time_auth").is_some(), "the exchange was finished");
     }
     let plugin = Plugin::new("check_smtp_auth")
@@ -103,7 +110,11 @@ fn critical_bad_certificates_and_no_login_tried() {
 
     let (outcome, parsed) = run(&postfix, Listener::Expiring, &[]);
     assert_eq!(parsed.state, State::Critical);
-    assert!(parsed.summary.starts_with("certificate expires in 5 days, critical below 7"), "{}", outcome.report());
+    assert!(
+        parsed.summary.starts_with("certificate expires in 5 days, critical below 7"),
+        "{}",
+        outcome.report()
+    );
     assert!(parsed.value("time_auth").is_some(), "a certificate that is still good does not stop the login");
     let (_, parsed) = run(&postfix, Listener::Expiring, &["--cert-critical", "3"]);
     assert_eq!(parsed.state, State::Warning);
@@ -126,14 +137,21 @@ fn critical_tls_required_in_the_wrong_way() {
     assert!(parsed.summary.contains("in plaintext \"220 "), "{}", outcome.report());
     let (outcome, parsed) = run(&postfix, Listener::Implicit, &["-t", "1"]);
     assert_eq!(parsed.state, State::Critical);
-    assert!(parsed.summary.starts_with("timeout after 1 s while waiting for the banner"), "{}", outcome.report());
+    assert!(
+        parsed.summary.starts_with("timeout after 1 s while waiting for the banner"),
+        "{}",
+        outcome.report()
+    );
     assert!(outcome.elapsed < Duration::from_millis(1200));
 }
 
 #[test]
 fn unknown_password_would_be_seen() {
     let Some(postfix) = started(&PostfixOptions {
-        sasl: DovecotOptions { mechanisms: vec!["plain".into(), "login".into()], ..DovecotOptions::default() },
+        sasl: DovecotOptions {
+            mechanisms: vec!["plain".into(), "login".into()],
+            ..DovecotOptions::default()
+        },
         ..PostfixOptions::default()
     }) else {
         return;
@@ -189,10 +207,15 @@ fn critical_server_frozen() {
     postfix.pause();
     let (outcome, parsed) = run(&postfix, Listener::Submission, &["-t", "0.8"]);
     assert_eq!(parsed.state, State::Critical);
-    assert!(parsed.summary.starts_with("timeout after 0.8 s while waiting for the banner"), "{}", outcome.report());
+    assert!(
+        parsed.summary.starts_with("timeout after 0.8 s while waiting for the banner"),
+        "{}",
+        outcome.report()
+    );
     assert!(parsed.value("time_connect").is_some() && parsed.value("time_banner").is_none());
     assert!(outcome.elapsed < Duration::from_millis(950), "{:?}", outcome.elapsed);
-    let unknown = check(&postfix, Listener::Submission, &["-t", "0.5", "--timeout-state", "unknown"]).run().parsed();
+    let unknown =
+        check(&postfix, Listener::Submission, &["-t", "0.5", "--timeout-state", "unknown"]).run().parsed();
     assert_eq!(unknown.state, State::Unknown);
     postfix.resume();
     assert_eq!(run(&postfix, Listener::Submission, &[]).1.state, State::Ok);
@@ -223,7 +246,11 @@ fn critical_too_many_connections() {
     let _ = run(&postfix, Listener::Submission, &[]);
     let (outcome, parsed) = run(&postfix, Listener::Submission, &[]);
     assert_eq!(parsed.state, State::Critical);
-    assert!(parsed.summary.starts_with("temporary: ") && parsed.summary.contains("421 4.7.0"), "{}", outcome.report());
+    assert!(
+        parsed.summary.starts_with("temporary: ") && parsed.summary.contains("421 4.7.0"),
+        "{}",
+        outcome.report()
+    );
     let (_, parsed) = run(&postfix, Listener::Submission, &["--temporary-state", "warning"]);
     assert_eq!(parsed.state, State::Warning);
 }

@@ -111,9 +111,11 @@ fn critical_cut_without_close_notify_in_every_phase() {
 #[test]
 fn critical_reset_in_every_phase() {
     // Without the pause the reset can overtake the connect itself, which is another phase.
-    in_every_phase(|script| script.sleep(Duration::from_millis(30)).reset(), 2.0, |phase| {
-        format!("connection reset by the server while {}", phase.words)
-    });
+    in_every_phase(
+        |script| script.sleep(Duration::from_millis(30)).reset(),
+        2.0,
+        |phase| format!("connection reset by the server while {}", phase.words),
+    );
 }
 
 #[test]

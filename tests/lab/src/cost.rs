@@ -44,7 +44,8 @@ impl Candidate {
     #[expect(clippy::zombie_processes, reason = "sys::reap waits for it, with its resource usage")]
     pub fn run(&self) -> Cost {
         let started = Instant::now();
-        let child = self.command().spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
+        let child =
+            self.command().spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display()));
         sys::wait_exit(child.id()).expect("a child of ours");
         let wall = started.elapsed();
         let exit = sys::reap(child.id()).expect("a child of ours");

@@ -31,8 +31,8 @@
 )]
 
 pub mod certs;
-pub mod cost;
 pub mod client;
+pub mod cost;
 pub mod dovecot;
 pub mod exim;
 pub mod lmtp;

@@ -38,10 +38,7 @@ fn broken_layers_are_found() {
         (PROTO, "#[arg(value_parser = crate::report::parse)] struct A;"),
         (PROTO, "fn f() { assert!(std::env::args().count() > 0); }"),
         (PROTO, "fn f() { let _ = std::time::Instant::now(); }"),
-        (
-            PROTO,
-            "use std::time::Instant; fn f() { let _ = Instant::now(); }",
-        ),
+        (PROTO, "use std::time::Instant; fn f() { let _ = Instant::now(); }"),
         (REPORT, "use std::io::Write;"),
         (REPORT, "use crate::proto::smtp;"),
         (REPORT, "use clap::Parser;"),
@@ -80,57 +77,21 @@ fn broken_layers_are_found() {
 #[test]
 fn sound_code_passes() {
     let good = [
-        (
-            PROTO,
-            "use super::name::Host; use crate::proto::reply; use std::fmt;",
-        ),
-        (
-            PROTO,
-            "use std::net::{IpAddr, Ipv6Addr}; fn f() { let _ = std::net::Ipv4Addr::LOCALHOST; }",
-        ),
+        (PROTO, "use super::name::Host; use crate::proto::reply; use std::fmt;"),
+        (PROTO, "use std::net::{IpAddr, Ipv6Addr}; fn f() { let _ = std::net::Ipv4Addr::LOCALHOST; }"),
         (PROTO, "mod net { pub fn f() {} } fn g() { net::f(); }"),
-        (
-            PROTO,
-            "#[cfg(test)] mod tests { use crate::net::x; fn f() { println!(\"x\"); } }",
-        ),
+        (PROTO, "#[cfg(test)] mod tests { use crate::net::x; fn f() { println!(\"x\"); } }"),
         (PROTO, "#[cfg(all(test, unix))] fn f() { std::fs::read(\"x\"); }"),
-        (
-            PROTO,
-            "/// Not `std::net::TcpStream`.\nconst A: &str = \"crate::net::x println!\";",
-        ),
+        (PROTO, "/// Not `std::net::TcpStream`.\nconst A: &str = \"crate::net::x println!\";"),
         (PROTO, "fn f(a: u8, b: u8) { assert!(a != b && (a) != (b)); }"),
-        (
-            REPORT,
-            "use super::Range; use std::str::FromStr; use serde::Serialize;",
-        ),
-        (
-            REPORT,
-            "fn f() { let text = format!(\"{}\", std::mem::size_of::<u8>()); writeln!(text, \"x\"); }",
-        ),
-        (
-            NET,
-            "use crate::proto::smtp; use std::net::TcpStream; use std::io::Read;",
-        ),
-        (
-            CLI,
-            "use crate::report::Range; use crate::net::Family; use clap::Args;",
-        ),
-        (
-            PLUGIN,
-            "use crate::cli; fn f() { println!(\"x\"); std::process::exit(3) }",
-        ),
-        (
-            CHECK,
-            "use common::plugin::Plugin; use clap::Parser; use check_x::Other; mod check; use check::f;",
-        ),
-        (
-            "plugins/check_x/src/main.rs",
-            "fn main() { common::plugin::main::<check_x::CheckX>() }",
-        ),
-        (
-            "common/src/lib.rs",
-            "#[cfg(feature = \"tcp\")] pub mod net; pub mod report;",
-        ),
+        (REPORT, "use super::Range; use std::str::FromStr; use serde::Serialize;"),
+        (REPORT, "fn f() { let text = format!(\"{}\", std::mem::size_of::<u8>()); writeln!(text, \"x\"); }"),
+        (NET, "use crate::proto::smtp; use std::net::TcpStream; use std::io::Read;"),
+        (CLI, "use crate::report::Range; use crate::net::Family; use clap::Args;"),
+        (PLUGIN, "use crate::cli; fn f() { println!(\"x\"); std::process::exit(3) }"),
+        (CHECK, "use common::plugin::Plugin; use clap::Parser; use check_x::Other; mod check; use check::f;"),
+        ("plugins/check_x/src/main.rs", "fn main() { common::plugin::main::<check_x::CheckX>() }"),
+        ("common/src/lib.rs", "#[cfg(feature = \"tcp\")] pub mod net; pub mod report;"),
     ];
     for (file, text) in good {
         assert_eq!(problems_of(file, text), Vec::<String>::new(), "{file}: {text}");
@@ -157,16 +118,8 @@ fn unsafe_code_needs_the_attribute_of_its_file() {
         "fn f() { m!(unsafe { g() }) }",
     ] {
         assert_eq!(problems_of(PLUGIN, code).len(), 1, "{code}");
-        assert_eq!(
-            problems_of(PLUGIN, &format!("{marked} {code}")).len(),
-            0,
-            "{code}"
-        );
-        assert_eq!(
-            problems_of(CHECK, &format!("{marked} {code}")).len(),
-            1,
-            "crate root: {code}"
-        );
+        assert_eq!(problems_of(PLUGIN, &format!("{marked} {code}")).len(), 0, "{code}");
+        assert_eq!(problems_of(CHECK, &format!("{marked} {code}")).len(), 1, "crate root: {code}");
     }
     assert_eq!(problems_of(PLUGIN, "#[path = \"../net/x.rs\"] mod x;").len(), 1);
 }
@@ -175,10 +128,7 @@ fn unsafe_code_needs_the_attribute_of_its_file() {
 fn one_mistake_is_told_once_with_file_and_path() {
     let problems = problems_of(PROTO, "use crate::report::State; fn f() -> State { State::Ok }");
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(
-        problems[0].starts_with("common/src/proto/smtp.rs: common::report::State: "),
-        "{problems:?}"
-    );
+    assert!(problems[0].starts_with("common/src/proto/smtp.rs: common::report::State: "), "{problems:?}");
 }
 
 #[test]

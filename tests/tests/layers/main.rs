@@ -28,15 +28,10 @@ fn layers_hold() {
     let mut problems: Vec<String> = Vec::new();
     for layer in LAYERS {
         if !sources.iter().any(|source| source.owner == Owner::layer(layer)) {
-            problems.push(format!(
-                "common/src/{layer}: no source file of this layer was found"
-            ));
+            problems.push(format!("common/src/{layer}: no source file of this layer was found"));
         }
     }
-    if !sources
-        .iter()
-        .any(|source| matches!(source.owner, Owner::Plugin(_)))
-    {
+    if !sources.iter().any(|source| matches!(source.owner, Owner::Plugin(_))) {
         problems.push("plugins/*/src: no source file was found".to_owned());
     }
     problems.extend(check(&sources));
@@ -55,16 +50,13 @@ fn a_plugin_is_one_folder_of_the_agreed_shape() {
         }
         match fs::read_to_string(folder.join("src/main.rs")) {
             Ok(text) if text.lines().count() <= 10 => {}
-            Ok(_) => problems.push(format!(
-                "plugins/{name}/src/main.rs: more than 10 lines; logic belongs into lib.rs"
-            )),
+            Ok(_) => problems
+                .push(format!("plugins/{name}/src/main.rs: more than 10 lines; logic belongs into lib.rs")),
             Err(error) => problems.push(format!("plugins/{name}/src/main.rs: {error}")),
         }
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("Cargo.toml of a plugin");
         for other in other_plugins(&name, &manifest) {
-            problems.push(format!(
-                "plugins/{name}/Cargo.toml: depends on the plugin {other}"
-            ));
+            problems.push(format!("plugins/{name}/Cargo.toml: depends on the plugin {other}"));
         }
     }
     let manifest = fs::read_to_string(root().join("common/Cargo.toml")).expect("Cargo.toml of common");
@@ -91,18 +83,13 @@ fn all_sources() -> Vec<Source> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ stands in the workspace")
-        .to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ stands in the workspace").to_path_buf()
 }
 
 fn plugin_folders() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("plugins")).expect("plugins/");
-    let mut folders: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("entry of plugins/").path())
-        .filter(|path| path.is_dir())
-        .collect();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("entry of plugins/").path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     folders
 }
@@ -125,19 +112,14 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Names of plugin crates other than `own` in any dependency table of a manifest.
 fn other_plugins(own: &str, manifest: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut in_dependencies = false;
-    for line in manifest
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim())
-    {
+    for line in manifest.lines().map(|line| line.split('#').next().unwrap_or_default().trim()) {
         if line.starts_with('[') {
             in_dependencies = line.contains("dependencies");
         }

@@ -28,15 +28,8 @@ const NO_IO: [&str; 17] = [
 ];
 
 /// Plain data that happens to stand in `std::net`.
-const ADDRESSES: [&str; 7] = [
-    "IpAddr",
-    "Ipv4Addr",
-    "Ipv6Addr",
-    "SocketAddr",
-    "SocketAddrV4",
-    "SocketAddrV6",
-    "AddrParseError",
-];
+const ADDRESSES: [&str; 7] =
+    ["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "SocketAddrV4", "SocketAddrV6", "AddrParseError"];
 
 /// Printing and ending the process: `common::plugin` only, so that one write and one exit are provable.
 const OUTPUT: [&str; 14] = [
@@ -120,10 +113,7 @@ impl Owner {
             return Some("only common::plugin prints and exits".to_owned());
         }
         let data = path.len() >= 3 && path[..2] == ["std", "net"] && ADDRESSES.contains(&path[2].as_str());
-        let rule = self
-            .forbidden()
-            .iter()
-            .find(|rule| !data && hits(rule, path, glob))?;
+        let rule = self.forbidden().iter().find(|rule| !data && hits(rule, path, glob))?;
         Some(format!("{rule} is out of bounds for this layer"))
     }
 }
@@ -131,11 +121,7 @@ impl Owner {
 /// Whether `path` lies at or below `rule`, or a glob at `path` would bring it in.
 fn hits(rule: &str, path: &[String], glob: bool) -> bool {
     let rule: Vec<&str> = rule.split("::").collect();
-    let common = rule
-        .iter()
-        .zip(path)
-        .take_while(|(a, b)| **a == b.as_str())
-        .count();
+    let common = rule.iter().zip(path).take_while(|(a, b)| **a == b.as_str()).count();
     common == rule.len() || (glob && common == path.len())
 }
 

@@ -34,11 +34,7 @@ impl Source {
         let example = parts[1] == "examples";
         let below = if parts[0] == "common" { 2 } else { 3 };
         let mut module: Names = parts[below..].iter().map(ToString::to_string).collect();
-        let crate_name = if example {
-            module.remove(0)
-        } else {
-            parts[below - 2].to_owned()
-        };
+        let crate_name = if example { module.remove(0) } else { parts[below - 2].to_owned() };
         if module.last().is_some_and(|last| last == "mod")
             || ["lib", "main"].map(String::from).contains(&module.concat())
         {
@@ -49,13 +45,7 @@ impl Source {
             Some(layer) => Owner::Layer(layer.clone()),
             None => Owner::CommonRoot,
         };
-        Self {
-            file: file.to_owned(),
-            owner,
-            crate_name,
-            module,
-            text: text.to_owned(),
-        }
+        Self { file: file.to_owned(), owner, crate_name, module, text: text.to_owned() }
     }
 
     fn is_crate_root(&self) -> bool {
@@ -89,10 +79,7 @@ pub struct Facts {
 impl Facts {
     pub fn of(source: &Source) -> Self {
         let file = syn::parse_file(&source.text).unwrap_or_else(|error| unreadable(&source.file, &error));
-        let mut facts = Self {
-            module: source.module.clone(),
-            ..Self::default()
-        };
+        let mut facts = Self { module: source.module.clone(), ..Self::default() };
         facts.allows_unsafe = file.attrs.iter().any(permits_unsafe);
         facts.visit_file(&file);
         facts
@@ -103,16 +90,11 @@ impl Facts {
         if let Owner::Layer(layer) = &source.owner
             && !LAYERS.contains(&layer.as_str())
         {
-            problems.push(format!(
-                "{}: `{layer}` is none of the layers {LAYERS:?}",
-                source.file
-            ));
+            problems.push(format!("{}: `{layer}` is none of the layers {LAYERS:?}", source.file));
         }
         if self.uses_unsafe && !self.allows_unsafe {
-            problems.push(format!(
-                "{}: unsafe code without `#![expect(unsafe_code, reason = ..)]`",
-                source.file
-            ));
+            problems
+                .push(format!("{}: unsafe code without `#![expect(unsafe_code, reason = ..)]`", source.file));
         }
         if self.allows_unsafe && source.is_crate_root() {
             problems.push(format!(
@@ -121,10 +103,7 @@ impl Facts {
             ));
         }
         if self.moved_module {
-            problems.push(format!(
-                "{}: `#[path]` hides which layer a module belongs to",
-                source.file
-            ));
+            problems.push(format!("{}: `#[path]` hides which layer a module belongs to", source.file));
         }
         for mention in &self.mentions {
             let (path, through_import) = self.resolve(source, mention);
@@ -179,21 +158,13 @@ impl Facts {
             }
             _ => return path,
         }
-        let rest = path[1..]
-            .iter()
-            .filter(|name| *name != "self" && *name != "super")
-            .cloned();
+        let rest = path[1..].iter().filter(|name| *name != "self" && *name != "super").cloned();
         absolute(source, &base).into_iter().chain(rest).collect()
     }
 
     fn mention(&mut self, path: Names, external: bool, glob: bool) {
         if !path.is_empty() {
-            self.mentions.push(Mention {
-                module: self.module.clone(),
-                path,
-                external,
-                glob,
-            });
+            self.mentions.push(Mention { module: self.module.clone(), path, external, glob });
         }
     }
 
@@ -211,10 +182,7 @@ impl Facts {
             }
             syn::UseTree::Glob(_) => self.mention(prefix.to_vec(), external, true),
             syn::UseTree::Group(group) => {
-                group
-                    .items
-                    .iter()
-                    .for_each(|tree| self.use_tree(tree, prefix, external));
+                group.items.iter().for_each(|tree| self.use_tree(tree, prefix, external));
             }
         }
     }
@@ -274,8 +242,7 @@ impl<'ast> Visit<'ast> for Facts {
         if !item_attrs(item).iter().any(is_test_only) {
             visit::visit_item(self, item);
         } else if let syn::Item::Mod(module) = item {
-            self.test_modules
-                .insert([&self.module[..], &[plain(&module.ident)]].concat());
+            self.test_modules.insert([&self.module[..], &[plain(&module.ident)]].concat());
         }
     }
 
@@ -347,10 +314,7 @@ impl<'ast> Visit<'ast> for Facts {
     }
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a file that does not parse must fail the test with its name"
-)]
+#[expect(clippy::panic, reason = "a file that does not parse must fail the test with its name")]
 fn unreadable(file: &str, error: &syn::Error) -> ! {
     panic!("{file}: {error}")
 }
@@ -360,10 +324,7 @@ fn plain(ident: &syn::Ident) -> String {
 }
 
 fn names(path: &syn::Path) -> Names {
-    path.segments
-        .iter()
-        .map(|segment| plain(&segment.ident))
-        .collect()
+    path.segments.iter().map(|segment| plain(&segment.ident)).collect()
 }
 
 /// `core` and `alloc` are `std` under another name.
@@ -389,9 +350,7 @@ fn is_test_only(attr: &syn::Attribute) -> bool {
     attr.path().is_ident("cfg")
         && !tokens.contains("not")
         && !tokens.contains("any")
-        && tokens
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| word == "test")
+        && tokens.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "test")
 }
 
 fn permits_unsafe(attr: &syn::Attribute) -> bool {

@@ -1,6 +1,12 @@
 //! `cargo demo`: the suite against an embedded lab on loopback. No root, nothing to install,
 //! nothing left behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a program for people")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a program for people"
+)]
 
 mod smtp_auth;
 
@@ -29,7 +35,11 @@ impl Scene {
         let outcome = self.plugin.run();
         let text = outcome.text();
         print!("{text}");
-        println!("(exit code {}, {:.1} ms)\n", outcome.code.unwrap_or(-1), outcome.elapsed.as_secs_f64() * 1000.0);
+        println!(
+            "(exit code {}, {:.1} ms)\n",
+            outcome.code.unwrap_or(-1),
+            outcome.elapsed.as_secs_f64() * 1000.0
+        );
         let as_expected = outcome.parsed().state == self.expected;
         if !as_expected {
             println!("!! expected {:?}\n", self.expected);

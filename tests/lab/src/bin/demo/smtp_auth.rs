@@ -9,7 +9,8 @@ use crate::{Scene, show_all};
 
 pub(crate) fn play() -> (usize, usize) {
     let good = Submission::start(SubmissionOptions::default());
-    let implicit = Submission::start(SubmissionOptions { tls: TlsMode::Implicit, ..SubmissionOptions::default() });
+    let implicit =
+        Submission::start(SubmissionOptions { tls: TlsMode::Implicit, ..SubmissionOptions::default() });
     let clear = Submission::start(SubmissionOptions { tls: TlsMode::None, ..SubmissionOptions::default() });
     let mut expiring = SubmissionOptions::default();
     expiring.certificate = expiring.certificate.days(5);
@@ -20,7 +21,9 @@ pub(crate) fn play() -> (usize, usize) {
     });
     let down = Submission::start(SubmissionOptions { backend_down: true, ..SubmissionOptions::default() });
 
-    let login = |server: &Submission| check(server.port(), &server.ca_file().to_string_lossy()).env("PROBE_PW", "secret");
+    let login = |server: &Submission| {
+        check(server.port(), &server.ca_file().to_string_lossy()).env("PROBE_PW", "secret")
+    };
     show_all(
         "check_smtp_auth: can people send mail through this server?",
         &[
@@ -35,7 +38,11 @@ pub(crate) fn play() -> (usize, usize) {
                 check(good.port(), &good.ca_file().to_string_lossy()).env("PROBE_PW", "wrong"),
                 State::Critical,
             ),
-            Scene::new("The password database is down: not the password's fault", login(&down), State::Critical),
+            Scene::new(
+                "The password database is down: not the password's fault",
+                login(&down),
+                State::Critical,
+            ),
             Scene::new("No TLS where TLS is required: no password is sent", login(&clear), State::Critical),
             Scene::new("The certificate ends in five days", login(&expiring), State::Critical),
             Scene::new(
