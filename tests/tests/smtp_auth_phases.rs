@@ -157,7 +157,7 @@ fn critical_half_a_reply_then_close() {
 #[test]
 fn critical_drip_is_called_a_tarpit() {
     let mail = Mail::new();
-    let every = std::time::Duration::from_millis(50);
+    let every = Duration::from_millis(50);
     let drip = "250-mail.lab.test a very long reply that never ends in time\r\n";
     let running: Vec<_> = phases(&mail)
         .into_iter()
@@ -267,14 +267,14 @@ fn unknown_sigterm_names_the_phase() {
     for phase in phases(&mail) {
         let peer = Peer::start(phase.script.hold());
         let started = mail.starttls(peer.addr()).timeout(10.0).start();
-        let until = std::time::Instant::now() + std::time::Duration::from_secs(3);
+        let until = std::time::Instant::now() + Duration::from_secs(3);
         while peer.connections() == 0 && std::time::Instant::now() < until {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
-        std::thread::sleep(std::time::Duration::from_millis(150));
+        std::thread::sleep(Duration::from_millis(150));
         started.running.signal(lab::Signal::Term);
         let words = format!("stopped by SIGTERM while {}", phase.words);
         let run = started.gives(State::Unknown, &[&words]);
-        assert!(run.outcome.elapsed < std::time::Duration::from_secs(4), "{}", run.outcome.report());
+        assert!(run.outcome.elapsed < Duration::from_secs(4), "{}", run.outcome.report());
     }
 }
