@@ -86,9 +86,13 @@ impl Range {
         }
         if start == f64::NEG_INFINITY {
             text.push_str("~:");
-        } else if start != 0.0 || self.end.is_infinite() {
-            text.push_str(&format_number(start));
-            text.push(':');
+        } else {
+            // Compared as it is printed: what rounds to 0 is left out like 0 itself.
+            let shown = format_number(start);
+            if shown != "0" || self.end.is_infinite() {
+                text.push_str(&shown);
+                text.push(':');
+            }
         }
         if self.end.is_finite() {
             text.push_str(&format_number(self.end));
@@ -305,6 +309,7 @@ mod tests {
             ("~:", Some(0.0), "0:"),
             ("~:", None, "~:"),
             ("1.50:2.250", None, "1.5:2.25"),
+            ("0.00000001:5", None, "5"),
         ] {
             assert_eq!(range(text).canonical(min), want, "{text}");
         }

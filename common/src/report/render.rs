@@ -246,8 +246,9 @@ fn cut(long: &str, room: usize) -> String {
     if long.len() <= room {
         return long.to_owned();
     }
-    let kept = truncate(long, room.saturating_sub(CUT_MARK.len() + 1));
-    let line_feed = if kept.is_empty() || kept.ends_with('\n') { "" } else { "\n" };
+    // A cut inside a line may leave blanks, and a line of blanks looks like an empty result.
+    let kept = truncate(long, room.saturating_sub(CUT_MARK.len() + 1)).trim_end();
+    let line_feed = if kept.is_empty() { "" } else { "\n" };
     format!("{kept}{line_feed}{CUT_MARK}")
 }
 

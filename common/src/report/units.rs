@@ -50,7 +50,8 @@ fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     } else {
         units.iter().find(|(name, _)| *name == suffix).map(|(_, factor)| *factor)?
     };
-    parse_decimal(number).map(|number| number * factor)
+    // A row of digits may be a number and yet overflow with its unit.
+    parse_decimal(number).map(|number| number * factor).filter(|product| product.is_finite())
 }
 
 impl FromStr for Seconds {
@@ -59,11 +60,10 @@ impl FromStr for Seconds {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let seconds =
             with_unit(text, TIME_UNITS).ok_or_else(|| UnitError::Unit(text.to_owned(), TIME_UNIT_NAMES))?;
-        if seconds > 0.0 && seconds <= LONGEST {
-            Ok(Self(Duration::from_secs_f64(seconds)))
-        } else {
-            Err(UnitError::Bounds(text.to_owned(), "1d"))
-        }
+        let refused = || UnitError::Bounds(text.to_owned(), "1d");
+        let span = Duration::try_from_secs_f64(seconds).map_err(|_| refused())?;
+        // Less than a nanosecond is none.
+        if span.is_zero() || seconds > LONGEST { Err(refused()) } else { Ok(Self(span)) }
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(read("2.5"), Ok(2.5));
         assert_eq!(read("500ms"), Ok(0.5));
         assert_eq!(read("2m"), Ok(120.0));
-        for text in ["", "0", "-1", "ms", "10x", "1e3", "inf", "2d", "10 s", "0.0"] {
+        for text in ["", "0", "-1", "ms", "10x", "1e3", "inf", "2d", "10 s", "0.0", "0.00000000002"] {
             assert!(read(text).is_err(), "{text}");
         }
     }
@@ -115,6 +115,7 @@ mod tests {
         assert_eq!("500ms".parse::<TimeRange>().unwrap().0, "0.5".parse().unwrap());
         assert_eq!("@1s:2m".parse::<TimeRange>().unwrap().0, "@1:120".parse().unwrap());
         assert!("5q".parse::<TimeRange>().is_err());
+        assert!(format!("{}d", "9".repeat(306)).parse::<TimeRange>().is_err(), "infinity by unit");
     }
 
     #[test]

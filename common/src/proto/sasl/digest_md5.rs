@@ -73,7 +73,8 @@ impl DigestMd5 {
         let quotable = |text: &str| !text.contains(['"', '\\']);
         // RFC 2831 section 2.1.2: the first realm, as nobody is there to choose.
         let realm = field("realm").unwrap_or_default();
-        if !quotable(&self.credentials.user) || !quotable(realm) || !quotable(nonce) {
+        let Credentials { user, authzid, .. } = &self.credentials;
+        if ![user.as_str(), authzid, realm, nonce].into_iter().all(quotable) {
             return Err(SaslError::Unpreparable);
         }
         let secret = self.session_key(realm, nonce);

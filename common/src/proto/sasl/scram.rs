@@ -70,6 +70,8 @@ enum Stage {
     Verify { server_signature: SecretBytes },
     /// The server has proved itself.
     Verified,
+    /// The server has named its refusal; only its reply code may follow.
+    Refused,
 }
 
 impl Scram {
@@ -91,7 +93,7 @@ impl Scram {
     pub(super) const fn finished(&self) -> Result<(), SaslError> {
         match self.stage {
             Stage::First | Stage::Challenge { .. } => Err(SaslError::TooEarly),
-            Stage::Verify { .. } => Err(SaslError::NoServerSignature),
+            Stage::Verify { .. } | Stage::Refused => Err(SaslError::NoServerSignature),
             Stage::Verified => Ok(()),
         }
     }
@@ -109,12 +111,12 @@ impl Scram {
     /// checked.
     pub(super) fn respond(&mut self, challenge: &[u8]) -> Result<SecretBytes, SaslError> {
         let challenge = str::from_utf8(challenge).map_err(|_| SaslError::Malformed("is not UTF-8"))?;
-        match std::mem::replace(&mut self.stage, Stage::First) {
+        match std::mem::replace(&mut self.stage, Stage::Refused) {
             // The first message is wanted separately: the challenge is empty.
             Stage::First => self.initial(),
             Stage::Challenge { client_first } => self.prove(&client_first, challenge),
-            Stage::Verify { server_signature } => self.verify(server_signature, challenge),
-            Stage::Verified => Err(SaslError::TooManyChallenges),
+            Stage::Verify { server_signature } => self.verify(&server_signature, challenge),
+            Stage::Verified | Stage::Refused => Err(SaslError::TooManyChallenges),
         }
     }
 
@@ -158,12 +160,12 @@ impl Scram {
         Ok(Zeroizing::new(format!("{without_proof},p={}", BASE64.encode(proof.as_slice())).into_bytes()))
     }
 
-    fn verify(&mut self, expected: SecretBytes, server_final: &str) -> Result<SecretBytes, SaslError> {
+    fn verify(&mut self, expected: &[u8], server_final: &str) -> Result<SecretBytes, SaslError> {
         match server_final.split(',').next().unwrap_or_default().split_once('=') {
             Some(("v", signature)) => {
                 let signature = BASE64.decode(signature).map_err(|_| SaslError::NotBase64)?;
                 // No secret of ours depends on how long this takes: both sides know it.
-                if signature != *expected {
+                if signature != expected {
                     return Err(SaslError::WrongServerSignature);
                 }
                 self.stage = Stage::Verified;
@@ -171,7 +173,7 @@ impl Scram {
             }
             // RFC 5802 section 7: the server names its refusal; its reply code follows.
             Some(("e", _)) => {
-                self.stage = Stage::Verify { server_signature: expected };
+                self.stage = Stage::Refused;
                 Ok(SecretBytes::default())
             }
             _ => Err(SaslError::NoServerSignature),
@@ -308,6 +310,16 @@ mod tests {
         let _ = silent.initial();
         let _ = silent.respond(b"r=abcd,s=QSXCR+Q6sek8bf92,i=1");
         assert_eq!(silent.respond(b""), Err(SaslError::NoServerSignature));
+    }
+
+    #[test]
+    fn a_refusal_is_answered_once() {
+        let mut scram = scram(Hash::Sha1, "abc");
+        let _ = scram.initial();
+        let _ = scram.respond(b"r=abcd,s=QSXCR+Q6sek8bf92,i=1");
+        assert_eq!(text(scram.respond(b"e=invalid-proof")), "");
+        assert_eq!(scram.respond(b"e=invalid-proof"), Err(SaslError::TooManyChallenges));
+        assert!(scram.finished().is_err());
     }
 
     #[test]
