@@ -38,7 +38,7 @@ pub struct RunArgs {
     /// More lines: -v facts, -vv details, -vvv the whole dialogue
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Read more options from an INI file: [SECTION][@FILE]
+    /// Read more options from a section of an INI file; the section defaults to the plugin's name
     // Expanded before clap sees the arguments; declared for help and documentation.
     #[arg(long, value_name = "[SECTION]@FILE", num_args = 0..=1, require_equals = true)]
     pub extra_opts: Option<Option<String>>,
