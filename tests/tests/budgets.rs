@@ -69,7 +69,7 @@ fn smtp_auth_size() {
 #[test]
 fn smtp_auth_login_instructions() {
     let login = Login::new();
-    at_most("plain login", login.plain().instructions(), 1_200_000);
+    at_most("plain login", login.plain().instructions(), 1_100_000);
     at_most("STARTTLS login with --ca-file", login.starttls().instructions(), 4_000_000);
 }
 

@@ -21,7 +21,7 @@ pub enum Parsed<P> {
 /// Reads arguments (the program's name first), expands `--extra-opts`, refuses secrets in
 /// argv. `with_help` adds what stands behind the options of the help.
 pub fn parse<P: CommandFactory + FromArgMatches>(
-    mut command: Command,
+    command: &mut Command,
     arguments: Vec<OsString>,
     with_help: impl FnOnce(Command) -> Command,
 ) -> Result<Parsed<P>, UsageError> {
@@ -31,23 +31,23 @@ pub fn parse<P: CommandFactory + FromArgMatches>(
     for locator in locators {
         entries.extend(extra_opts::read(&locator, &program)?);
     }
-    let arguments = if entries.is_empty() { arguments } else { merged(&command, arguments, &entries) };
+    let arguments = if entries.is_empty() { arguments } else { merged(command, arguments, &entries) };
     let inline_allowed = arguments.inline_allowed;
     match command.try_get_matches_from_mut(&arguments.all) {
-        Ok(matches) => {
+        Ok(mut matches) => {
             refuse_password(&matches, inline_allowed)?;
-            P::from_arg_matches(&matches).map(Parsed::Run).map_err(|error| explain(&error, &command))
+            P::from_arg_matches_mut(&mut matches).map(Parsed::Run).map_err(|error| explain(&error, command))
         }
         Err(error) => match error.kind() {
             ErrorKind::DisplayVersion => Ok(Parsed::Show(error.to_string())),
             // What only the help shows is made only for it, in a second pass.
             ErrorKind::DisplayHelp => Ok(Parsed::Show(
-                with_help(command)
+                with_help(command.clone())
                     .try_get_matches_from(arguments.all)
                     .map_or_else(|error| error, |_| error)
                     .to_string(),
             )),
-            _ => Err(explain(&error, &command)),
+            _ => Err(explain(&error, command)),
         },
     }
 }
@@ -216,7 +216,7 @@ mod tests {
 
     fn read(arguments: &[&str]) -> Result<Parsed<Options>, UsageError> {
         let all = std::iter::once("check_a").chain(arguments.iter().copied()).map(OsString::from).collect();
-        parse(Options::command(), all, |command| command)
+        parse(&mut Options::command(), all, |command| command)
     }
 
     fn refused(arguments: &[&str]) -> String {

@@ -32,7 +32,6 @@ pub struct SmtpClient {
     incoming: Vec<u8>,
     redactor: Redactor,
     transcript: Vec<String>,
-    binding: Option<ChannelBinding>,
 }
 
 #[derive(Debug)]
@@ -89,7 +88,6 @@ impl SmtpClient {
             incoming: Vec::new(),
             redactor: Redactor::new(),
             transcript: Vec::new(),
-            binding: None,
         }
     }
 
@@ -104,10 +102,13 @@ impl SmtpClient {
         self.tcp().and_then(TimedStream::addresses).map(|(ours, _)| ours)
     }
 
-    /// What a login can be tied to, once TLS is up.
+    /// What a login can be tied to, once TLS is up by this connector.
     #[must_use]
-    pub const fn channel_binding(&self) -> Option<&ChannelBinding> {
-        self.binding.as_ref()
+    pub fn channel_binding(&self, connector: &Connector) -> Option<ChannelBinding> {
+        match &self.stream {
+            Stream::Tls(stream) => connector.channel_binding(stream),
+            Stream::Plain(_) | Stream::Gone => None,
+        }
     }
 
     /// What was said so far, `>` ours, `<` theirs, secrets masked; at most 200 lines.
@@ -201,7 +202,6 @@ impl SmtpClient {
             }
         };
         let (stream, seen) = connector.handshake(stream)?;
-        self.binding = connector.channel_binding(&stream);
         self.stream = Stream::Tls(Box::new(stream));
         self.note('=', &format!("{} {}", seen.version, seen.suite));
         Ok(seen)

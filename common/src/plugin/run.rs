@@ -1,6 +1,7 @@
 //! The one path through a run.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Command;
@@ -21,7 +22,9 @@ pub fn main<P: Plugin>() -> ! {
     let started = Instant::now();
     exit::install(P::NAME);
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match parse::<P>(command::<P>(), arguments, with_tables::<P>) {
+    // Never dropped: the process ends by _exit, and taking it apart costs as much as a look-up.
+    let mut command = ManuallyDrop::new(command::<P>());
+    match parse::<P>(&mut command, arguments, with_tables::<P>) {
         Ok(Parsed::Show(text)) => exit::finish(text.as_bytes(), State::Unknown.exit_code()),
         Ok(Parsed::Run(plugin)) => match usage_rules(&plugin) {
             Ok(()) => run(&plugin, started),

@@ -253,12 +253,19 @@ impl<'a> Talk<'a> {
             (false, false) => Privacy::Clear,
         };
         let offered = self.seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
+        // Looked for only where a mechanism asks for it.
+        let binding = match &self.setting.connector {
+            Some(connector) if offered.iter().any(|name| name.ends_with("-PLUS")) => {
+                client.channel_binding(connector)
+            }
+            _ => None,
+        };
         let means = Means {
             privacy,
             password: !self.credentials.password.is_empty(),
             token: !self.credentials.token.is_empty(),
             authzid: !self.credentials.authzid.is_empty(),
-            binding: client.channel_binding().into(),
+            binding: binding.as_ref().into(),
         };
         let mechanism = choose(self.setting.options.mech, offered, means)?;
         self.seen.mechanism = Some(mechanism);
@@ -266,8 +273,8 @@ impl<'a> Talk<'a> {
             service: "smtp",
             host: self.setting.options.target.hostname.to_string(),
             port: self.setting.options.port(),
-            binding: client.channel_binding().cloned(),
-            nonce: nonce()?,
+            binding,
+            nonce: if mechanism.takes_nonce() { nonce()? } else { String::new() },
         };
         let mut exchange = Exchange::new(mechanism, self.credentials.clone(), setup);
         let before = self.setting.deadline.elapsed();

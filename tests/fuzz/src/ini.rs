@@ -46,7 +46,8 @@ pub fn run(data: &[u8]) {
 }
 
 fn read(locator: &str) {
-    match parse::<Options>(Options::command(), vec!["check_x".into(), locator.into()], |command| command) {
+    match parse::<Options>(&mut Options::command(), vec!["check_x".into(), locator.into()], |command| command)
+    {
         Ok(Parsed::Run(options)) => {
             assert!(!format!("{options:?}").contains(SECRET), "the secret is in the debug form");
         }

@@ -72,6 +72,13 @@ pub(super) fn judge(
     };
     // Only what the path uses must last: servers often send an old cross-signed extra.
     let relevant = match path {
+        // Every certificate of a path was read already, unless one of the chain is none.
+        Some(path) if seen.len() == chain.len() => chain
+            .iter()
+            .zip(&seen)
+            .filter(|(der, _)| path.contains(der))
+            .map(|(_, facts)| facts.clone())
+            .collect(),
         Some(path) => path.iter().filter_map(CertificateSeen::parse).collect(),
         None => seen.clone(),
     };

@@ -118,6 +118,12 @@ impl Mechanism {
         !matches!(self, Self::Login | Self::CramMd5 | Self::Xoauth2)
     }
 
+    /// Whether it needs a nonce of ours.
+    #[must_use]
+    pub const fn takes_nonce(self) -> bool {
+        self.is_scram() || matches!(self, Self::DigestMd5)
+    }
+
     /// Whether it is tied to the TLS connection.
     #[must_use]
     pub const fn binds(self) -> bool {
