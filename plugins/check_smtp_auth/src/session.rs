@@ -8,7 +8,7 @@ use common::net::SecretBytes;
 use common::net::random::nonce;
 use common::net::smtp::{Farewell, SmtpClient, StarttlsFailure};
 use common::net::tls::Connector;
-use common::net::{Deadline, Phase, ProbeError, connect, connect_unix};
+use common::net::{Deadline, Phase, ProbeError, Trouble, connect, connect_unix};
 use common::proto::proxy::{Endpoints, version_1, version_2};
 use common::proto::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Setup};
 use common::proto::smtp::{Command, Ehlo, HeloName, Reply, ReplyLimits, domain_literal};
@@ -210,7 +210,10 @@ impl<'a> Talk<'a> {
 
     /// TLS, by STARTTLS or at once; ends the session when the peer is not to be trusted.
     fn negotiate(&mut self, client: &mut SmtpClient, starttls: bool) -> Result<(), End> {
-        let Some(connector) = &self.setting.connector else { return Ok(()) };
+        let Some(connector) = &self.setting.connector else {
+            let text = "TLS is wanted and was not prepared";
+            return Err(End::Failed(ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, text)));
+        };
         if starttls && !self.seen.ehlo_before_tls.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS")) {
             return Err(End::StarttlsNotOffered);
         }

@@ -314,7 +314,7 @@ fn client_config(
     let mut config = match &options.client {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let chain = read_certificates(certificate)?;
+            let chain = read_certificates("client certificate", certificate)?;
             builder.with_client_auth_cert(chain, read_key(key)?).map_err(|error| {
                 let text = format!("cannot use {} with {}: {error}", certificate.display(), key.display());
                 ProbeError::local(text)
@@ -327,8 +327,8 @@ fn client_config(
 }
 
 /// Reads the certificates of a PEM file; none is an error.
-pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ProbeError> {
-    let shown = path.display();
+pub(crate) fn read_certificates(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ProbeError> {
+    let shown = format!("the {what} {}", path.display());
     let pem = std::fs::read(path)
         .map_err(|error| ProbeError::local(format!("cannot read {shown}: {}", super::cause(&error))))?;
     let certificates = CertificateDer::pem_slice_iter(&pem)

@@ -29,9 +29,11 @@ pub(super) struct Anchors {
 impl Anchors {
     pub(super) fn from_file(path: &Path) -> Result<Self, ProbeError> {
         let source = path.display().to_string();
-        let anchors = Self::new(read_certificates(path)?, source.clone());
+        let anchors = Self::new(read_certificates("CA file", path)?, source.clone());
         if anchors.roots.is_empty() {
-            return Err(ProbeError::local(format!("cannot read {source}: it holds no usable certificate")));
+            return Err(ProbeError::local(format!(
+                "cannot read the CA file {source}: it holds no usable certificate"
+            )));
         }
         Ok(anchors)
     }
