@@ -368,3 +368,22 @@ fn injection_behind_starttls() {
     let peer = both(Script::new().close());
     check(&peer).gives(State::Unknown, &["injection behind STARTTLS could not be tried"]);
 }
+
+// Behind the login
+
+#[test]
+fn ok_with_a_note_when_the_server_withdraws_after_the_login() {
+    let mail = Mail::new();
+    let withdrawn = "note: after the login the server said \"421 4.3.0 relay is away\"";
+    // In the same packet as the success, and as the answer to QUIT.
+    let glued = format!("{ACCEPT}421 4.3.0 relay is away\r\n");
+    let peer = Peer::start(clear_to_auth("AUTH PLAIN").expect("AUTH").send(glued).close());
+    mail.clear(peer.addr()).gives(State::Ok, &["logged in"]).long(withdrawn);
+    let answered = accepting("AUTH PLAIN").expect("QUIT").send("421 4.3.0 relay is away\r\n").close();
+    let peer = Peer::start(answered);
+    mail.clear(peer.addr()).gives(State::Ok, &["logged in"]).long(withdrawn);
+    // A proper goodbye is worth no line.
+    let peer = Peer::start(good());
+    let run = mail.clear(peer.addr()).gives(State::Ok, &["logged in"]);
+    assert!(!run.outcome.text().contains("after the login"));
+}

@@ -68,10 +68,10 @@ impl std::fmt::Display for StarttlsFailure {
 }
 
 /// How a conversation ended after its work was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
-    /// The server answered QUIT.
-    Answered,
+    /// The server answered QUIT, or had said something before it.
+    Answered(Reply),
     /// The server had closed the connection already, or closed it instead of answering.
     Closed,
     /// No answer within a quarter of a second.
@@ -211,15 +211,17 @@ impl SmtpClient {
     pub fn quit(&mut self) -> Farewell {
         let Ok(command) = Command::plain("QUIT") else { return Farewell::Silent };
         self.shorten(QUIT_PATIENCE);
-        self.incoming.clear();
-        let phase = self.deadline_phase();
-        let answer = self.command(&command, phase);
+        self.note('>', &command.to_string());
+        // A server that is gone may still have said why: what came unasked is read as the
+        // answer, whether QUIT could be written or not.
+        let _ = self.write(command.wire());
+        let answer = self.read_reply();
         if let Stream::Tls(tls) = &mut self.stream {
             tls.conn.send_close_notify();
             let _ = tls.conn.write_tls(&mut tls.sock);
         }
         match answer {
-            Ok(_) => Farewell::Answered,
+            Ok(reply) => Farewell::Answered(reply),
             Err(error) if error.trouble == Trouble::Timeout => Farewell::Silent,
             Err(_) => Farewell::Closed,
         }

@@ -50,6 +50,8 @@ pub struct Session {
     pub token_status: Option<String>,
     /// How it ended.
     pub end: End,
+    /// What the server said at the end instead of 221.
+    pub withdrawn: Option<Said>,
     /// The server was gone before QUIT although the login had been accepted.
     pub closed_early: bool,
     /// The dialogue, secrets masked.

@@ -44,6 +44,9 @@ pub(crate) fn judge_service(options: &CheckSmtpAuth, seen: &Session, report: &mu
         report.note("address_failed", format!("{} failed first: {}", attempt.address, attempt.cause));
     }
     judge_expectations(options, seen, report);
+    if let Some(said) = seen.withdrawn.as_ref().filter(|_| seen.end == End::Accepted) {
+        report.note("withdrawn", format!("after the login the server said {}", quote(&said.words)));
+    }
     if seen.closed_early {
         report.note("closed_early", "server closed the connection before QUIT");
     }

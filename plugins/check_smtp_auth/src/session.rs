@@ -90,8 +90,13 @@ impl<'a> Talk<'a> {
             Err(end) => end,
         };
         if self.dialogue_is_intact() {
-            let farewell = client.quit();
-            self.seen.closed_early = self.seen.end == End::Accepted && farewell == Farewell::Closed;
+            match client.quit() {
+                Farewell::Answered(reply) if reply.code != 221 => {
+                    self.seen.withdrawn = Some(Said::from(&reply));
+                }
+                Farewell::Closed => self.seen.closed_early = self.seen.end == End::Accepted,
+                Farewell::Answered(_) | Farewell::Silent => {}
+            }
         }
         self.seen.transcript = client.transcript().to_vec();
     }
@@ -393,6 +398,7 @@ impl Session {
             iterations: None,
             token_status: None,
             end: End::Failed(ProbeError::timeout(Phase::Starting, Duration::ZERO)),
+            withdrawn: None,
             closed_early: false,
             transcript: Vec::new(),
         }
