@@ -9,6 +9,8 @@ mod target;
 mod thresholds;
 mod usage;
 
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -16,10 +18,13 @@ pub use credentials::{CredentialArgs, PasswordArgs, unspeakable};
 pub use parse::{Parsed, parse};
 pub use run::{OutputFormat, RunArgs, StateMap, TemporaryArgs};
 pub use thresholds::TimeThresholdArgs;
-pub use usage::UsageError;
+pub use usage::{BadValue, UsageError};
 
 #[cfg(feature = "tcp")]
-pub use target::TargetArgs;
+pub use target::{FamilyArgs, TargetArgs};
+
+#[cfg(feature = "dns")]
+pub use dns::DnsArgs;
 
 #[cfg(feature = "tls")]
 pub use tls::{CertificateArgs, TlsArgs, TlsMode};

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use super::credentials::PASSWORD_ID;
 use super::extra_opts::{self, Entry};
-use super::usage::UsageError;
+use super::usage::{BadValue, UsageError};
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -168,7 +168,9 @@ fn explain(error: &clap::Error, command: &Command) -> UsageError {
         ErrorKind::NoEquals => "its value follows after '='".to_owned(),
         other => other.as_str().unwrap_or("not understood").to_owned(),
     };
+    let bad_value = std::error::Error::source(error).and_then(|source| source.downcast_ref::<BadValue>());
     UsageError::new(if option.is_empty() { "arguments".to_owned() } else { option }, cause)
+        .with_optional_hint(bad_value.and_then(|bad| bad.hint.clone()))
 }
 
 /// The option that shares the longest beginning with a mistyped one, four letters at

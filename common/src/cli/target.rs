@@ -15,12 +15,19 @@ pub struct TargetArgs {
     /// Port of the service
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+    #[command(flatten)]
+    family: FamilyArgs,
+}
+
+/// The address family, where a name may have addresses of both.
+#[derive(Args, Clone, Debug)]
+pub struct FamilyArgs {
     /// Use IPv4 only
     #[arg(short = '4', long = "ipv4", conflicts_with_all = ["ipv6", "family"])]
-    pub ipv4: bool,
+    ipv4: bool,
     /// Use IPv6 only
     #[arg(short = '6', long = "ipv6", conflicts_with = "family")]
-    pub ipv6: bool,
+    ipv6: bool,
     /// The same under its other name
     #[arg(long, value_name = "FAMILY", hide = true)]
     family: Option<FamilyName>,
@@ -34,7 +41,7 @@ enum FamilyName {
     V6,
 }
 
-impl TargetArgs {
+impl FamilyArgs {
     /// The families allowed.
     #[must_use]
     pub fn family(&self) -> Family {
@@ -45,6 +52,14 @@ impl TargetArgs {
             Some(FamilyName::V6) => Family::V6,
             None => Family::Any,
         }
+    }
+}
+
+impl TargetArgs {
+    /// The families allowed.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        self.family.family()
     }
 
     /// `host:port` for sentences, with brackets around an IPv6 literal.

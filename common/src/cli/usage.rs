@@ -31,3 +31,26 @@ impl UsageError {
         self
     }
 }
+
+/// Why the value of an option was refused, for value parsers that have advice to give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct BadValue {
+    /// What is wrong with it.
+    pub cause: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl BadValue {
+    /// A refusal without advice.
+    pub fn new(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), hint: None }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}

@@ -13,6 +13,9 @@ mod resolve;
 #[cfg(feature = "tcp")]
 mod tcp;
 
+#[cfg(feature = "dns")]
+pub mod dns;
+
 #[cfg(feature = "tls")]
 pub mod tls;
 

@@ -3,6 +3,9 @@
 pub mod redact;
 pub mod text;
 
+#[cfg(feature = "dns")]
+pub mod dns;
+
 #[cfg(feature = "tcp")]
 pub mod names;
 #[cfg(feature = "tcp")]

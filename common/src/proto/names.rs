@@ -92,9 +92,21 @@ impl FromStr for Host {
     }
 }
 
+/// A host name: a domain name whose last label is no number, for that would be read as an
+/// address by some resolvers (RFC 3696 section 2).
+fn host_name(text: &str) -> Result<String, HostError> {
+    let name = domain_name(text)?;
+    let bare = name.strip_suffix('.').unwrap_or(&name);
+    let numeric_end = bare.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    if numeric_end { Err(HostError::Malformed(text.to_owned())) } else { Ok(name) }
+}
+
 /// Checks a name by RFC 1123 section 2.1 (letters, digits, hyphen; underscores are let
 /// through, because internal names carry them) and turns U-labels into A-labels.
-fn host_name(text: &str) -> Result<String, HostError> {
+pub fn domain_name(text: &str) -> Result<String, HostError> {
+    if text.is_empty() {
+        return Err(HostError::Empty);
+    }
     let malformed = || HostError::Malformed(text.to_owned());
     let ascii = if text.is_ascii() {
         text.to_ascii_lowercase()
@@ -108,13 +120,7 @@ fn host_name(text: &str) -> Result<String, HostError> {
             && !label.ends_with('-')
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    // A last label of digits would be read as an address by some resolvers (RFC 3696 section 2).
-    let numeric_end = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
-    if name.len() <= 253 && name.split('.').all(label_ok) && !numeric_end {
-        Ok(ascii)
-    } else {
-        Err(malformed())
-    }
+    if name.len() <= 253 && name.split('.').all(label_ok) { Ok(ascii) } else { Err(malformed()) }
 }
 
 #[cfg(test)]

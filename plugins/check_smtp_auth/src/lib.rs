@@ -22,7 +22,7 @@ use common::cli::{
     CertificateArgs, CredentialArgs, RunArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, TlsArgs, TlsMode,
     UsageError,
 };
-use common::net::{Deadline, ProbeError, SecretBytes, read_first_line, read_secret_file};
+use common::net::{Deadline, Family, ProbeError, SecretBytes, read_first_line, read_secret_file};
 use common::plugin::{CERT_DAYS, Plugin, Run, finding_of, judge_certificate};
 use common::proto::sasl::Mechanism;
 use common::report::{Condition, Metric, Report, State, Thresholds};
@@ -172,8 +172,8 @@ impl Plugin for CheckSmtpAuth {
         }
         self.expect.check(self.tls_mode() == TlsMode::Starttls)?;
         let foreign = match self.smtp.source_ip {
-            Some(IpAddr::V4(_)) => self.target.ipv6,
-            Some(IpAddr::V6(_)) => self.target.ipv4,
+            Some(IpAddr::V4(_)) => self.target.family() == Family::V6,
+            Some(IpAddr::V6(_)) => self.target.family() == Family::V4,
             None => false,
         };
         if foreign {

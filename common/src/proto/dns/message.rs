@@ -1,0 +1,221 @@
+//! A question on the wire and what comes back.
+
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::serialize::binary::BinDecodable as _;
+
+use super::{Answer, Data, Outcome, Question, Record};
+use crate::proto::text::decode;
+
+/// A question as it goes over the wire, kept to tell its answer from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    bytes: Vec<u8>,
+    kind: RecordType,
+}
+
+/// What a datagram or message is to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Not its answer: another id, another question, no response. Whoever waits goes on
+    /// waiting, for this may be forged.
+    Stray,
+    /// Its answer, cut short: ask again over TCP (RFC 7766 section 5).
+    Truncated,
+    /// Its answer.
+    Answer(Answer),
+}
+
+/// Bytes before the question.
+const HEADER: usize = 12;
+/// Aliases followed within one message.
+const MAX_ALIASES: usize = 16;
+
+impl Packet {
+    /// Writes the question. `recurse` asks a resolver; without it only the server's own
+    /// data are wanted. AD asks to be told of validation (RFC 6840 section 5.7).
+    ///
+    /// The name was checked when it was made; what hickory refuses all the same is `Err`.
+    pub fn new(question: &Question, id: u16, recurse: bool) -> Result<Self, String> {
+        let name = Name::from_ascii(question.name.absolute()).map_err(|error| error.to_string())?;
+        let kind = question.kind.code();
+        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = recurse;
+        message.metadata.authentic_data = true;
+        message.add_query(Query::query(name, kind));
+        let bytes = message.to_vec().map_err(|error| error.to_string())?;
+        Ok(Self { bytes, kind })
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The id: the first two bytes, as in every message.
+    #[must_use]
+    pub fn id(&self) -> u16 {
+        id_of(&self.bytes).unwrap_or_default()
+    }
+
+    /// Reads what came back from the server that was asked.
+    #[must_use]
+    pub fn read(&self, received: &[u8]) -> Heard {
+        let (Some(&flags), Some(&codes), Some(count)) =
+            (received.get(2), received.get(3), received.get(4..6))
+        else {
+            return Heard::Stray;
+        };
+        let is_response = flags & 0x80 != 0 && flags & 0x78 == 0;
+        if id_of(received) != Some(self.id()) || !is_response {
+            return Heard::Stray;
+        }
+        // Servers that understand nothing send no question back; then the id must do.
+        let bare_error = count == [0, 0] && codes & 0x0f != 0 && codes & 0x0f != 3;
+        if !bare_error && !self.asks_the_same(received) {
+            return Heard::Stray;
+        }
+        if flags & 0x02 != 0 {
+            return Heard::Truncated;
+        }
+        match Message::from_bytes(received) {
+            Ok(message) => Heard::Answer(self.answer(&message)),
+            Err(error) => Heard::Answer(Answer {
+                outcome: Outcome::Malformed(error.to_string()),
+                authoritative: false,
+                authenticated: false,
+                zone: None,
+            }),
+        }
+    }
+
+    /// Whether the message repeats our question. It comes first, so it is never compressed,
+    /// and names compare without case (RFC 4343). Lengths, types and classes have no letters
+    /// that would be confused: a label is at most 63 long, and type and class are compared
+    /// as they are.
+    fn asks_the_same(&self, received: &[u8]) -> bool {
+        let Some(question) = self.bytes.get(HEADER..) else { return false };
+        let Some(theirs) = received.get(HEADER..self.bytes.len()) else { return false };
+        let fixed = question.len().saturating_sub(4);
+        question.eq_ignore_ascii_case(theirs)
+            && question.get(fixed..) == theirs.get(fixed..)
+            && received.get(4..6) == Some(&[0, 1])
+    }
+
+    fn answer(&self, message: &Message) -> Answer {
+        let soa = message.authorities.iter().find(|record| record.record_type() == RecordType::SOA);
+        Answer {
+            outcome: self.outcome(message, soa.is_some()),
+            authoritative: message.metadata.authoritative,
+            authenticated: message.metadata.authentic_data,
+            zone: soa.map(|record| plain(&record.name)),
+        }
+    }
+
+    fn outcome(&self, message: &Message, has_soa: bool) -> Outcome {
+        match message.metadata.response_code {
+            ResponseCode::NoError => {}
+            ResponseCode::NXDomain => return Outcome::NxDomain,
+            ResponseCode::ServFail => return Outcome::ServFail,
+            ResponseCode::Refused => return Outcome::Refused,
+            ResponseCode::FormErr => return Outcome::FormErr,
+            other => return Outcome::Rcode(other.into()),
+        }
+        let Some(query) = message.queries.first() else {
+            return Outcome::Malformed("no question in it".to_owned());
+        };
+        let Some(end) = last_alias(message, query.name()) else {
+            return Outcome::Malformed("its aliases go in a circle".to_owned());
+        };
+        let records: Vec<Record> = message
+            .answers
+            .iter()
+            .filter(|record| record.record_type() == self.kind && record.name == *end)
+            .filter_map(record_of)
+            .collect();
+        let is_alias = end != query.name();
+        let flags = &message.metadata;
+        if !records.is_empty() {
+            Outcome::Records(records)
+        } else if is_alias && !has_soa && !flags.recursion_available {
+            Outcome::Dangling(plain(end))
+        } else if message
+            .answers
+            .iter()
+            .any(|record| record.name == *end && record.record_type() == self.kind)
+        {
+            Outcome::Malformed(format!("empty {} record", self.kind))
+        } else if has_soa || flags.authoritative || is_resolver(message) {
+            Outcome::NoData
+        } else {
+            Outcome::Referral(message.authorities.iter().filter_map(record_of).collect())
+        }
+    }
+}
+
+/// NOERROR without records is NODATA from a resolver. A server that does not resolve sends
+/// the same with name servers for the zone above (RFC 2308 section 2.2), and that says
+/// nothing about the name.
+fn is_resolver(message: &Message) -> bool {
+    message.metadata.recursion_available
+        && !message.authorities.iter().any(|record| record.record_type() == RecordType::NS)
+}
+
+/// The name at the end of the aliases in the message; `None` when they go in a circle or
+/// on for too long.
+fn last_alias<'a>(message: &'a Message, first: &'a Name) -> Option<&'a Name> {
+    let mut name = first;
+    for _ in 0..MAX_ALIASES {
+        let next = message.answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == *name => Some(&target.0),
+            _ => None,
+        });
+        match next {
+            Some(target) => name = target,
+            None => return Some(name),
+        }
+    }
+    None
+}
+
+fn id_of(bytes: &[u8]) -> Option<u16> {
+    bytes.first_chunk().map(|id| u16::from_be_bytes(*id))
+}
+
+fn plain(name: &Name) -> String {
+    let mut text = name.to_ascii();
+    if text.ends_with('.') && !text.ends_with("\\.") {
+        text.pop();
+    }
+    text.make_ascii_lowercase();
+    text
+}
+
+/// A record in our words; `None` for types we never ask for, and for empty ones (RFC 2136
+/// has such, no answer may).
+fn record_of(record: &hickory_proto::rr::Record) -> Option<Record> {
+    let data = match &record.data {
+        RData::A(address) => Data::A(address.0),
+        RData::AAAA(address) => Data::Aaaa(address.0),
+        RData::PTR(name) => Data::Ptr(plain(&name.0)),
+        RData::NS(name) => Data::Ns(plain(&name.0)),
+        RData::CNAME(name) => Data::Cname(plain(&name.0)),
+        RData::MX(mx) => Data::Mx { preference: mx.preference, exchange: plain(&mx.exchange) },
+        RData::TXT(txt) => Data::Txt(decode(&txt.txt_data.concat())),
+        RData::SOA(soa) => Data::Soa {
+            mname: plain(&soa.mname),
+            rname: plain(&soa.rname),
+            serial: soa.serial,
+            minimum: soa.minimum,
+        },
+        RData::TLSA(tlsa) => Data::Tlsa {
+            usage: tlsa.cert_usage.into(),
+            selector: tlsa.selector.into(),
+            matching: tlsa.matching.into(),
+            data: tlsa.cert_data.clone(),
+        },
+        _ => return None,
+    };
+    Some(Record { name: plain(&record.name), ttl: record.ttl, data })
+}
