@@ -61,6 +61,14 @@ impl Acceptor {
     {
         let listener = TcpListener::bind(address)
             .unwrap_or_else(|error| panic!("the lab cannot listen on {address}: {error}"));
+        Self::serve(listener, handler)
+    }
+
+    /// Does the same with a socket that listens already.
+    pub(crate) fn serve<H>(listener: TcpListener, handler: H) -> Self
+    where
+        H: Fn(usize, TcpStream, &Stop) + Send + Sync + 'static,
+    {
         let address = listener.local_addr().expect("a bound socket has an address");
         let stop = Arc::new(Stop::default());
         let shared = Arc::clone(&stop);

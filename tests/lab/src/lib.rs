@@ -10,6 +10,7 @@
 //! | [`peer`] | a TCP server that plays a script, for odd and hostile behaviour |
 //! | [`smtpd`] | an embedded, correct submission server |
 //! | [`client`] | a small SMTP client for the lab's own tests |
+//! | [`dns`] | a scripted DNS responder and real name servers |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
 //! | [`dovecot`] | a real Dovecot as SASL server |
 //! | [`oauth`] | a tiny HTTP server that tells Dovecot which tokens are good |
@@ -33,6 +34,7 @@
 pub mod certs;
 pub mod client;
 pub mod cost;
+pub mod dns;
 pub mod dovecot;
 pub mod exim;
 pub mod lmtp;

@@ -1,9 +1,10 @@
 //! The few system calls the standard library does not offer: signals by process id,
-//! waiting with resource usage, fork instead of vfork.
-#![expect(unsafe_code, reason = "kill, waitid, wait4 and pre_exec have no safe form in std")]
+//! waiting with resource usage, fork instead of vfork, large receive buffers.
+#![expect(unsafe_code, reason = "kill, waitid, wait4, pre_exec and SO_RCVBUFFORCE have no safe form in std")]
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -107,6 +108,27 @@ pub(crate) fn fork_not_vfork(command: &mut Command) {
     // SAFETY: the closure does nothing at all, so it is safe between fork and exec.
     unsafe {
         command.pre_exec(|| Ok(()));
+    }
+}
+
+/// Gives a socket room for so many bytes that nobody has read yet: beyond the limit of the
+/// system when we are root, else up to it.
+pub(crate) fn set_receive_buffer(socket: &impl AsFd, bytes: usize) {
+    let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    for option in [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF] {
+        // SAFETY: `value` is a readable c_int, which has four bytes, and outlives the call.
+        let result = unsafe {
+            libc::setsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                (&raw const value).cast(),
+                4,
+            )
+        };
+        if result == 0 {
+            return;
+        }
     }
 }
 
