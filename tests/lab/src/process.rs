@@ -160,9 +160,16 @@ impl Daemon {
         }
     }
 
-    /// Freezes the whole group: the kernel still accepts connections, nobody answers.
+    /// Freezes the whole group: the kernel still accepts connections, nobody answers. Returns
+    /// when every thread stands still, for on a busy machine some go on for a while.
     pub fn pause(&self) {
-        sys::kill_group(self.pid(), Signal::Stop).expect("the daemon runs");
+        let group = self.pid();
+        sys::kill_group(group, Signal::Stop).expect("the daemon runs");
+        let until = Instant::now() + PATIENCE;
+        while !stands_still(group) {
+            assert!(Instant::now() < until, "{} cannot be frozen:\n{}", self.name, self.log_text());
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Lets the group go on.
@@ -238,9 +245,28 @@ fn listens(port: u16) -> bool {
 
 /// True when the process has ended, reaped or not.
 fn has_exited(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state follows the command name, which is in brackets and may contain anything.
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z') || rest.starts_with('X'))
+    stat(&Path::new("/proc").join(pid.to_string())).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'))
+}
+
+/// True when every thread of every process of the group is stopped or has ended.
+fn stands_still(group: u32) -> bool {
+    let members = entries(Path::new("/proc")).filter(|path| stat(path).is_some_and(|(_, id)| id == group));
+    let mut threads = members.flat_map(|path| entries(&path.join("task")).collect::<Vec<_>>());
+    threads.all(|path| stat(&path).is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'Z' | 'X')))
+}
+
+/// What is in a folder; nothing when it has gone.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// State letter and process group of the process or thread with this folder in `/proc`.
+fn stat(folder: &Path) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(folder.join("stat")).ok()?;
+    // Both follow the command name, which is in brackets and may contain anything.
+    let mut fields = text.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(1)?.parse().ok()?))
 }
 
 fn random() -> u64 {
