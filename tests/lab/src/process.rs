@@ -3,7 +3,7 @@
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use crate::sys::{self, Signal};
 /// How long a daemon may take to answer or to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A port that was free a moment ago on both loopback addresses, for servers that cannot
-/// choose one themselves. It lies below the range from which the kernel serves outgoing
+/// A port that was free a moment ago for TCP and UDP on both loopback addresses, for servers
+/// that cannot choose one themselves. It lies below the range from which the kernel serves outgoing
 /// connections, so tests in other processes rarely take it meanwhile.
 #[must_use]
 pub fn free_port() -> u16 {
@@ -28,7 +28,8 @@ pub fn free_port() -> u16 {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port));
         let v6_usable = v6.as_ref().err().is_none_or(|error| error.kind() != io::ErrorKind::AddrInUse);
-        if v4.is_ok() && v6_usable {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+        if v4.is_ok() && v6_usable && udp.is_ok() {
             return port;
         }
     }
@@ -79,8 +80,14 @@ pub fn left_out_without_root(what: &str) -> bool {
 
 /// Panics unless the lab runs as root, which daemons that change their user need.
 pub fn require_root(what: &str) {
+    assert!(is_root(), "{what} needs root: run tests/run as root");
+}
+
+/// Whether the lab runs as root.
+#[must_use]
+pub fn is_root() -> bool {
     let owner = std::fs::metadata("/proc/self").map(|process| process.uid());
-    assert!(owner.is_ok_and(|uid| uid == 0), "{what} needs root: run tests/run as root");
+    owner.is_ok_and(|uid| uid == 0)
 }
 
 /// Makes a new temporary folder that daemons with their own users may search.

@@ -8,6 +8,10 @@
 //! | [`Zones`] | a behaviour for each zone |
 //! | [`Names`] | a zone made of records |
 //! | [`Dnsbl`] | a block list with its test points, or with one of the usual failures |
+//! | [`rbldnsd`] | a real server for block lists, UDP alone |
+//! | [`nsd`] | a real authoritative server |
+//! | [`unbound`] | a real resolver in front of the others |
+//! | [`named`] | BIND: both in one |
 //! | [`client`] | a small client for the lab's own tests |
 //!
 //! ```
@@ -31,10 +35,15 @@ mod codec;
 mod delivery;
 mod dnsbl;
 mod malformed;
+pub mod named;
+pub mod nsd;
 mod query;
+pub mod rbldnsd;
 mod reaction;
 mod responder;
+mod server;
 mod types;
+pub mod unbound;
 
 /// Receive buffer of our sockets: room for a burst of 20,000 messages, each of which the
 /// kernel counts with a kilobyte of its own.
@@ -47,4 +56,5 @@ pub use malformed::Malformed;
 pub use query::{Query, Transport};
 pub use reaction::{Reaction, Tcp};
 pub use responder::{Responder, ResponderOptions, TcpPort};
+pub use server::{NameServer, Running, ZoneFile};
 pub use types::{Rcode, Rdata, Record, RecordType};

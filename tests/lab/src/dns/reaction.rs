@@ -116,7 +116,8 @@ impl Reaction {
         Self::records((0..count).map(|n| Record::address(&Ipv4Addr::from(first + n).to_string())))
     }
 
-    /// An alias that leads over `length` aliases to these records.
+    /// An alias that leads over `length` aliases to these records. For a client that takes it
+    /// as it is: a resolver asks for each alias again, for which there is [`super::Names`].
     #[must_use]
     pub fn cname_chain(length: usize, records: impl IntoIterator<Item = Record>) -> Self {
         let name = |number: usize| format!("alias{number}.lab.test");

@@ -1,0 +1,54 @@
+//! A real NSD: authoritative for the zones it is given, and nothing else.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use super::server::{NameServer, Place, Running, ZoneFile};
+use crate::process::program;
+
+/// A running NSD; stops when dropped.
+#[derive(Debug)]
+pub struct Nsd {
+    running: Running,
+}
+
+impl Nsd {
+    /// Starts NSD with these zones. Its limit of 200 answers a second to one client is off.
+    #[must_use]
+    pub fn start(zones: &[ZoneFile]) -> Self {
+        let place = Place::new();
+        let base = place.path().display().to_string();
+        let mut config = format!(
+            "server:
+  ip-address: 127.0.0.1@{port}
+  server-count: 1
+  username: \"\"
+  chroot: \"\"
+  zonesdir: \"{base}\"
+  database: \"\"
+  zonelistfile: \"{base}/zone.list\"
+  xfrdfile: \"{base}/xfrd.state\"
+  xfrdir: \"{base}\"
+  pidfile: \"\"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+",
+            port = place.port
+        );
+        for zone in zones {
+            let file = place.write(&format!("{}.zone", zone.name), &zone.text);
+            let _ = writeln!(config, "zone:\n  name: \"{}\"\n  zonefile: \"{}\"", zone.name, file.display());
+        }
+        let config = place.write("nsd.conf", &config);
+        let mut command = Command::new(program("nsd", "nsd"));
+        command.arg("-d").arg("-c").arg(config);
+        Self { running: place.start("nsd", command, None) }
+    }
+}
+
+impl NameServer for Nsd {
+    fn running(&self) -> &Running {
+        &self.running
+    }
+}

@@ -1,0 +1,152 @@
+//! What the real name servers have in common: a child on a free port of 127.0.0.1 with a
+//! folder of its own, ready when it answers by UDP.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::codec::encode_query;
+use super::types::RecordType;
+use crate::process::{Daemon, Group, free_port, is_root, shared_folder};
+
+/// A real name server; stops when dropped.
+pub trait NameServer {
+    /// What is the same in all of them.
+    fn running(&self) -> &Running;
+
+    /// Address for UDP, and but for rbldnsd also for TCP.
+    fn addr(&self) -> SocketAddr {
+        self.running().address
+    }
+
+    /// Port of 127.0.0.1.
+    fn port(&self) -> u16 {
+        self.running().address.port()
+    }
+
+    /// The folder with its configuration and data.
+    fn dir(&self) -> &Path {
+        self.running().folder.path()
+    }
+
+    /// What it has written so far.
+    fn log(&self) -> String {
+        self.running().daemon.log_text()
+    }
+
+    /// Process id.
+    fn pid(&self) -> u32 {
+        self.running().daemon.pid()
+    }
+
+    /// Freezes it: queries are taken by the kernel and never answered.
+    fn pause(&self) {
+        self.running().daemon.pause();
+    }
+
+    /// Lets a frozen server go on.
+    fn resume(&self) {
+        self.running().daemon.resume();
+    }
+}
+
+/// The process of a name server, its address and its folder.
+#[derive(Debug)]
+pub struct Running {
+    // Before the folder, so that the daemon is stopped first.
+    daemon: Daemon,
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+/// A folder and a port for a server that is about to start.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: TempDir,
+    pub(super) port: u16,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        Self { folder: shared_folder(), port: free_port() }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of this name and returns its path.
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("the lab's folder is writable");
+        path
+    }
+
+    /// Starts the server, waits until it answers and, when `marker` is given, until it has
+    /// written that.
+    pub(super) fn start(self, name: &str, command: Command, marker: Option<&str>) -> Running {
+        let log = self.path().join("log");
+        let mut daemon = Daemon::spawn(name, command, Group::FromLab, &log);
+        let address = (Ipv4Addr::LOCALHOST, self.port).into();
+        daemon.wait_until(&format!("port {}", self.port), || answers(address));
+        if let Some(marker) = marker {
+            let has_marker = || fs::read_to_string(&log).is_ok_and(|text| text.contains(marker));
+            daemon.wait_until(marker, has_marker);
+        }
+        Running { daemon, folder: self.folder, address }
+    }
+}
+
+/// A zone file for NSD and BIND.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneFile {
+    /// Name of the zone without the final dot.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+impl ZoneFile {
+    /// A zone with these records, in zone file syntax; names are relative to the zone. SOA
+    /// and NS are put in front, unless there is a SOA already.
+    #[must_use]
+    pub fn new(name: &str, records: &str) -> Self {
+        let mut text = format!("$ORIGIN {name}.\n$TTL 300\n");
+        if !records.contains("SOA") {
+            text += "@ SOA ns hostmaster 2026 7200 3600 604800 60\n@ NS ns\nns A 127.0.0.1\n";
+        }
+        Self { name: name.to_owned(), text: text + records + "\n" }
+    }
+}
+
+/// Configuration lines, each with an end.
+pub(super) fn lines(lines: &[String]) -> String {
+    lines.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "{line}");
+        text
+    })
+}
+
+/// The arguments that make a server of root an ordinary user; others need none.
+pub(super) fn as_nobody() -> &'static [&'static str] {
+    if is_root() { &["-u", "nobody"] } else { &[] }
+}
+
+/// Whether anything comes back for a query that no server passes on: one without RD.
+fn answers(address: SocketAddr) -> bool {
+    let mut query = encode_query(1, "ready.lab.test", RecordType::A, None);
+    query[2] = 0;
+    // Connected, so that a port nobody listens on fails at once.
+    let asked = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
+        socket.connect(address)?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        socket.send(&query)?;
+        socket.recv(&mut [0; 512])
+    });
+    asked.is_ok()
+}
