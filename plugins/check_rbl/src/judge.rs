@@ -49,7 +49,34 @@ pub(crate) struct Judged<'a> {
     pub(crate) words: Vec<Word<'a>>,
     /// `None` when no list gave an answer to trust.
     pub(crate) score: Option<f64>,
+    standing: Standing,
+    /// With what is wrong with the target itself.
     pub(crate) state: State,
+}
+
+/// What decides on a target, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// No list takes a target of this type.
+    NoList,
+    /// The score is over a threshold.
+    Score(State),
+    /// Too few lists can be believed.
+    Undecided,
+    /// Enough can, but too many cannot.
+    Unhealthy,
+    Fine,
+}
+
+impl Standing {
+    const fn state(self) -> State {
+        match self {
+            Self::NoList | Self::Undecided => State::Unknown,
+            Self::Score(state) => state,
+            Self::Unhealthy => State::Warning,
+            Self::Fine => State::Ok,
+        }
+    }
 }
 
 /// Judges every target, worst first.
@@ -183,29 +210,27 @@ impl<'a> Judged<'a> {
     fn new(target: &'a SeenTarget, words: Vec<Word<'a>>, limits: &Limits, run: &Run) -> Self {
         let points: Vec<f64> = words.iter().filter_map(Word::points).collect();
         let score = (!points.is_empty()).then(|| points.iter().sum::<f64>());
-        let mut judged = Self { target, words, score, state: State::Ok };
-        judged.state = judged.judge(limits);
-        if judged.target.problem.is_some() {
-            judged.state = State::worst([judged.state, run.states.state(Condition::Unresolved)]);
-        }
+        let mut judged = Self { target, words, score, standing: Standing::Fine, state: State::Ok };
+        judged.standing = judged.stand(limits);
+        let problem = judged.target.problem.as_ref().map(|_| run.states.state(Condition::Unresolved));
+        judged.state = State::worst([judged.standing.state()].into_iter().chain(problem));
         judged
     }
 
     /// The score first; then whether enough lists could be believed.
-    fn judge(&self, limits: &Limits) -> State {
+    fn stand(&self, limits: &Limits) -> Standing {
         let (all, healthy) = (self.weight(|_| true), self.weight(|word: &Word<'_>| word.why().is_none()));
         let by_score = self.score.map_or(State::Ok, |score| limits.score.judge(score));
-        if by_score != State::Ok {
-            by_score
-        } else if self.words.is_empty()
-            || self.healthy() == 0
-            || self.is_below(limits.min_healthy, all, healthy)
-        {
-            State::Unknown
+        if self.words.is_empty() {
+            Standing::NoList
+        } else if by_score != State::Ok {
+            Standing::Score(by_score)
+        } else if self.healthy() == 0 || self.is_below(limits.min_healthy, all, healthy) {
+            Standing::Undecided
         } else if self.is_above(limits.unhealthy_warning, all, healthy) {
-            State::Warning
+            Standing::Unhealthy
         } else {
-            State::Ok
+            Standing::Fine
         }
     }
 
@@ -238,67 +263,55 @@ impl<'a> Judged<'a> {
     pub(crate) fn finding(&self, limits: &Limits) -> Finding {
         let name = &self.target.name;
         let (healthy, all) = (self.healthy(), self.words.len());
-        let against: Vec<String> = self
-            .words
-            .iter()
-            .filter(|word| word.is_against() && !word.list.allow)
-            .map(Word::against)
-            .collect();
-        let missing: Vec<String> = self
-            .words
-            .iter()
-            .filter(|word| word.is_against() && word.list.allow)
-            .map(Word::against)
-            .collect();
         let trusted = format!("{healthy} of {all} lists gave an answer to trust");
-        if !against.is_empty() || !missing.is_empty() {
-            let mut parts = Vec::new();
-            if !against.is_empty() {
-                parts.push(format!("listed by {}", some(&against, 5)));
-            }
-            if !missing.is_empty() {
-                parts.push(format!("missing on {}", some(&missing, 5)));
-            }
-            let score = self.score.unwrap_or(0.0);
-            let limit =
-                limits.score.deciding(score).map(|range| limit_words(limits.score.judge(score), range));
-            let limit = limit.map(|words| format!(", {words}")).unwrap_or_default();
-            let text = format!("{name} {}; score {}{limit}", parts.join(" and "), format_number(score));
-            return Finding::new("listed", self.state, text);
-        }
-        if self.words.is_empty() {
-            let text = format!("{name}: no list can be asked about it");
-            let hint = "type=ip6 or type=domain for a list that takes such; the default set has all types";
-            return Finding::new("no_list", State::Unknown, text).with_hint(hint);
-        }
         let mostly = self.commonest().map(|words| format!(": {words}")).unwrap_or_default();
-        match self.state {
-            State::Ok if healthy == all => Finding::new(
-                "not_listed",
-                State::Ok,
-                format!("{name} not listed, {all} of {all} lists healthy"),
-            ),
-            State::Ok => {
-                Finding::new("not_listed", State::Ok, format!("{name} not listed, {trusted}{mostly}"))
+        let said = self.said(limits);
+        let (id, text) = match self.standing {
+            Standing::NoList => ("no_list", format!("{name}: no list can be asked about it")),
+            Standing::Score(_) => ("listed", format!("{name} {said}")),
+            Standing::Undecided if healthy == 0 => {
+                ("undecided", format!("{name}: no list of {all} gave an answer to trust{mostly}"))
             }
-            State::Warning => {
-                let limit = limits.unhealthy_warning;
-                let text =
-                    format!("{name} not listed, but only {trusted}, warning above {limit} without{mostly}");
-                Finding::new("unhealthy", State::Warning, text)
+            Standing::Undecided => {
+                let least = limits.min_healthy;
+                ("undecided", format!("{name} {said}, but only {trusted} (at least {least} must){mostly}"))
             }
-            _ => {
-                let text = if healthy == 0 {
-                    format!("{name}: none of {all} lists gave an answer to trust{mostly}")
-                } else {
-                    format!("{name}: only {trusted}, at least {} must{mostly}", limits.min_healthy)
-                };
-                Finding::new("undecided", State::Unknown, text)
+            Standing::Unhealthy => {
+                let most = limits.unhealthy_warning;
+                let rule = format!("warning when more than {most} give none");
+                ("unhealthy", format!("{name} {said}, but only {trusted} ({rule}){mostly}"))
             }
+            Standing::Fine if healthy == all => {
+                ("not_listed", format!("{name} {said}, {all} of {all} lists healthy"))
+            }
+            Standing::Fine => ("not_listed", format!("{name} {said}, {trusted}{mostly}")),
+        };
+        let finding = Finding::new(id, self.standing.state(), text);
+        if self.standing == Standing::NoList && self.target.problem.is_none() {
+            return finding
+                .with_hint("a list takes IPv4 addresses unless type=ip6 or type=domain says otherwise");
         }
+        finding
     }
 
-    /// Why most of the unhealthy lists are so.
+    /// What the lists say that can be believed: `listed by ...`, `not listed`.
+    fn said(&self, limits: &Limits) -> String {
+        let against = |allow: bool| -> Vec<String> {
+            let words = self.words.iter().filter(|word| word.is_against() && word.list.allow == allow);
+            words.map(Word::against).collect()
+        };
+        let parts: Vec<String> = [("listed by", against(false)), ("missing on", against(true))]
+            .into_iter()
+            .filter(|(_, lists)| !lists.is_empty())
+            .map(|(verb, lists)| format!("{verb} {}", some(&lists, 5)))
+            .collect();
+        let Some(score) = self.score.filter(|_| !parts.is_empty()) else { return "not listed".to_owned() };
+        let limit = limits.score.deciding(score);
+        let limit = limit.map(|range| format!(", {}", limit_words(limits.score.judge(score), range)));
+        format!("{}; score {}{}", parts.join(" and "), format_number(score), limit.unwrap_or_default())
+    }
+
+    /// Why most of the unhealthy lists are so; the others have their own lines.
     fn commonest(&self) -> Option<String> {
         let mut reasons: BTreeMap<&Why, usize> = BTreeMap::new();
         for why in self.words.iter().filter_map(Word::why) {
@@ -306,10 +319,9 @@ impl<'a> Judged<'a> {
         }
         let (why, times) = reasons.iter().max_by_key(|(_, times)| **times)?;
         let zone = self.words.iter().find(|word| word.why() == Some(why)).map(|word| word.list.zone.as_str());
-        Some(match times {
-            1 => format!("{} {}", zone.unwrap_or_default(), why.words()),
-            _ => format!("{times} {}", why.words()),
-        })
+        let who = if *times == 1 { zone.unwrap_or_default().to_owned() } else { times.to_string() };
+        let others = if reasons.len() > 1 { ", and others" } else { "" };
+        Some(format!("{who} {}{others}", why.words()))
     }
 
     /// What is wrong with the target itself.
@@ -392,4 +404,194 @@ fn limit_words(state: State, range: Range) -> String {
 /// A count as a number of the report; lists are few enough to be exact.
 pub(crate) fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::{ListSpec, collect};
+    use crate::seen::{Said, Test};
+    use common::report::StateTable;
+
+    /// What one list answers to: its test points, and each resolver about the one subject.
+    struct Lists<'a> {
+        spec: &'a str,
+        works: bool,
+        said: Vec<Said>,
+    }
+
+    fn lists(spec: &str, said: Said) -> Lists<'_> {
+        Lists { spec, works: true, said: vec![said] }
+    }
+
+    fn dead(spec: &str) -> Lists<'_> {
+        Lists { works: false, ..lists(spec, Said::NxDomain) }
+    }
+
+    fn codes(code: &str) -> Said {
+        Said::Codes(vec![code.parse().unwrap()])
+    }
+
+    fn seen(given: Vec<Lists<'_>>) -> Seen {
+        let resolvers = given.iter().map(|one| one.said.len()).max().unwrap_or(1);
+        let all = collect(given.iter().map(|one| {
+            let (allow, spec) = one.spec.strip_prefix('+').map_or((false, one.spec), |rest| (true, rest));
+            ListSpec::read(spec, allow).unwrap()
+        }));
+        let subject = Subject::Address("192.0.2.1".parse().unwrap());
+        let mut seen = Seen {
+            lists: all,
+            resolvers: (0..resolvers).map(|n| format!("resolver {n}")).collect(),
+            targets: vec![SeenTarget {
+                name: subject.to_string(),
+                subjects: vec![subject],
+                problem: None,
+                unfit: 0,
+            }],
+            tests: Vec::new(),
+            looks: Vec::new(),
+            questions: 0,
+            rate: None,
+            cut_short: None,
+        };
+        for (list, one) in given.into_iter().enumerate() {
+            for (resolver, said) in one.said.into_iter().enumerate() {
+                let inside = if one.works { codes("127.0.0.2") } else { Said::NxDomain };
+                seen.tests.push(Test { list, kind: Kind::Ip4, resolver, inside, outside: Said::NxDomain });
+                seen.looks.push(Look {
+                    target: 0,
+                    subject: 0,
+                    list,
+                    resolver,
+                    said,
+                    time: None,
+                    reason: None,
+                });
+            }
+        }
+        seen
+    }
+
+    fn limits(arguments: &[&str], resolvers: usize) -> Limits {
+        use clap::Parser as _;
+        let all = ["check_rbl", "-H", "192.0.2.1"].iter().chain(arguments);
+        Limits::new(&crate::CheckRbl::try_parse_from(all).unwrap().limits, resolvers)
+    }
+
+    fn judged(seen: &Seen, arguments: &[&str]) -> (State, String) {
+        let limits = limits(arguments, seen.resolvers.len());
+        let run = Run { taken_at: 0, states: StateTable::new(&[]) };
+        let judged = judge(seen, &limits, &run);
+        let finding = judged[0].finding(&limits);
+        assert_eq!(finding.state, judged[0].standing.state());
+        (judged[0].state, finding.text)
+    }
+
+    #[test]
+    fn ok_not_listed() {
+        let (state, text) =
+            judged(&seen(vec![lists("a.example", Said::NxDomain), lists("b.example", Said::NoData)]), &[]);
+        assert_eq!((state, text.as_str()), (State::Ok, "192.0.2.1 not listed, 2 of 2 lists healthy"));
+    }
+
+    #[test]
+    fn critical_listed_even_when_most_lists_are_dead() {
+        let seen = seen(vec![lists("a.example", codes("127.0.0.2")), dead("b.example"), dead("c.example")]);
+        let (state, text) = judged(&seen, &[]);
+        assert_eq!(state, State::Critical);
+        assert_eq!(text, "192.0.2.1 listed by a.example (127.0.0.2); score 1, critical from 1");
+    }
+
+    #[test]
+    fn warning_any_listing_below_critical() {
+        let seen = seen(vec![lists("a.example,weight=0.5", codes("127.0.0.2"))]);
+        let (state, text) = judged(&seen, &[]);
+        assert_eq!(state, State::Warning);
+        assert!(text.ends_with("score 0.5, warning above 0"), "{text}");
+    }
+
+    #[test]
+    fn unknown_too_few_lists_to_believe() {
+        use State::{Ok, Unknown, Warning};
+        let of = |healthy: usize, all: usize| {
+            let spec: Vec<String> = (0..all).map(|n| format!("l{n}.example")).collect();
+            let given = spec
+                .iter()
+                .enumerate()
+                .map(|(n, spec)| if n < healthy { lists(spec, Said::NxDomain) } else { dead(spec) });
+            judged(&seen(given.collect()), &[]).0
+        };
+        let states: Vec<State> = (0..=8).map(|healthy| of(healthy, 8)).collect();
+        assert_eq!(
+            states,
+            [Unknown, Unknown, Unknown, Unknown, Warning, Warning, Ok, Ok, Ok],
+            "50% and 25% are still fine"
+        );
+    }
+
+    #[test]
+    fn unknown_tolerated_listing_beside_dead_lists() {
+        let seen = seen(vec![lists("a.example", codes("127.0.0.2")), dead("b.example"), dead("c.example")]);
+        let (state, text) = judged(&seen, &["-w", "5", "-c", "5"]);
+        assert_eq!(state, State::Unknown);
+        assert!(text.contains("listed by a.example") && text.contains("only 1 of 3 lists"), "{text}");
+    }
+
+    #[test]
+    fn limits_on_health_are_numbers_or_shares_of_the_weight() {
+        let heavy =
+            || seen(vec![lists("a.example,weight=9", Said::NxDomain), dead("b.example"), dead("c.example")]);
+        assert_eq!(judged(&heavy(), &[]).0, State::Ok, "2 of 11 points");
+        assert_eq!(judged(&heavy(), &["--min-healthy", "2"]).0, State::Unknown);
+        assert_eq!(judged(&heavy(), &["--unhealthy-warning", "1"]).0, State::Warning);
+        assert_eq!(judged(&heavy(), &["--unhealthy-warning", "2"]).0, State::Ok);
+        let all_dead = seen(vec![dead("a.example"), dead("b.example")]);
+        assert_eq!(
+            judged(&all_dead, &["--min-healthy", "0", "--unhealthy-warning", "100%"]).0,
+            State::Unknown,
+            "never OK"
+        );
+    }
+
+    #[test]
+    fn critical_missing_on_an_allow_list() {
+        let missing =
+            seen(vec![lists("a.example", Said::NxDomain), lists("+list.example.org", Said::NxDomain)]);
+        let (state, text) = judged(&missing, &[]);
+        assert_eq!(
+            (state, text.as_str()),
+            (State::Critical, "192.0.2.1 missing on list.example.org; score 1, critical from 1")
+        );
+        let there = seen(vec![lists("+list.example.org", codes("127.0.5.1"))]);
+        assert_eq!(judged(&there, &[]).0, State::Ok);
+        let silent = seen(vec![lists("+list.example.org", Said::Nothing("timeout".into()))]);
+        assert_eq!(judged(&silent, &[]).0, State::Unknown, "silence is no absence");
+    }
+
+    #[test]
+    fn resolvers_are_a_quorum() {
+        let three =
+            |said: [Said; 3]| seen(vec![Lists { spec: "a.example", works: true, said: said.to_vec() }]);
+        let (yes, no, gone) = (|| codes("127.0.0.2"), || Said::NxDomain, || Said::Nothing("timeout".into()));
+        assert_eq!(judged(&three([yes(), yes(), no()]), &[]).0, State::Critical);
+        assert_eq!(judged(&three([yes(), no(), no()]), &[]).0, State::Ok);
+        assert_eq!(judged(&three([yes(), no(), gone()]), &[]).0, State::Unknown);
+        assert_eq!(judged(&three([no(), gone(), gone()]), &[]).0, State::Unknown);
+    }
+
+    #[test]
+    fn unknown_target_with_a_problem_keeps_its_listing() {
+        let mut half = seen(vec![lists("a.example", Said::NxDomain)]);
+        half.targets[0].problem = Some("cannot resolve a.example: AAAA: timeout".into());
+        let (state, text) = judged(&half, &[]);
+        assert_eq!((state, text.as_str()), (State::Unknown, "192.0.2.1 not listed, 1 of 1 lists healthy"));
+    }
+
+    #[test]
+    fn unknown_no_list_for_the_target() {
+        let mut none = seen(vec![lists("a.example,type=domain", Said::NxDomain)]);
+        (none.looks, none.tests) = (Vec::new(), Vec::new());
+        let (state, text) = judged(&none, &[]);
+        assert_eq!((state, text.as_str()), (State::Unknown, "192.0.2.1: no list can be asked about it"));
+    }
 }

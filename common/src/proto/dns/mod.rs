@@ -185,7 +185,7 @@ impl fmt::Display for Outcome {
             Self::FormErr => f.write_str("FORMERR"),
             Self::Rcode(code) => write!(f, "RCODE {code}"),
             Self::Malformed(why) => write!(f, "malformed answer: {why}"),
-            Self::Timeout => f.write_str("no answer"),
+            Self::Timeout => f.write_str("timeout"),
             Self::Unreachable(cause) => f.write_str(cause),
             Self::NotAsked => f.write_str("not asked, the time was over"),
         }

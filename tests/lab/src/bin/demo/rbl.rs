@@ -18,7 +18,7 @@ pub(crate) fn play() -> (usize, usize) {
         Zones::new()
             .zone(
                 "zen.spamhaus.org",
-                Dnsbl::listing(LISTED, ["127.0.0.4", "127.0.0.10"])
+                Dnsbl::healthy()
                     .text(LISTED, "127.0.0.4", "https://check.spamhaus.org/query/ip/192.0.2.25")
                     .delayed(away),
             )
@@ -43,7 +43,7 @@ pub(crate) fn play() -> (usize, usize) {
         Scene::new("Listed, by whom and why", check(LISTED, &good), State::Critical),
         Scene::new(
             "The policy list does not count, half a point for SpamCop",
-            check(LISTED, &["zen.spamhaus.org,ignore=4+10", "bl.spamcop.net,weight=0.5"]),
+            check(LISTED, &["zen.spamhaus.org,ignore=4-7", "bl.spamcop.net,weight=0.5"]),
             State::Warning,
         ),
         Scene::new(
