@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::usage::UsageError;
-use crate::net::tls::{MinimumVersion, TlsOptions, Trust};
+use crate::net::tls::{Backend, MinimumVersion, TlsOptions, Trust};
 use crate::proto::names::Host;
 use crate::report::{Range, Thresholds};
 
@@ -23,13 +23,36 @@ pub enum TlsMode {
     None,
 }
 
+/// Which library speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TlsBackend {
+    /// Built in: TLS 1.2 and 1.3, ECDHE, AEAD suites
+    #[default]
+    Rustls,
+    /// The system's OpenSSL, in builds made with it: also CBC suites, DHE, P-521, TLS 1.0 and 1.1
+    Native,
+}
+
+impl From<TlsBackend> for Backend {
+    fn from(backend: TlsBackend) -> Self {
+        match backend {
+            TlsBackend::Rustls => Self::Rustls,
+            TlsBackend::Native => Self::Native,
+        }
+    }
+}
+
 /// How a peer proves who it is.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
-    /// Lowest TLS version to accept: 1.2 or 1.3
+    /// Lowest TLS version to accept: 1.2, 1.3, or 1.0 and 1.1 with --tls-backend native, which
+    /// then accepts short keys and SHA-1 as well
     #[arg(long, value_name = "VERSION", default_value = "1.2")]
     pub tls_min: String,
+    /// Library that speaks TLS
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub tls_backend: TlsBackend,
     /// Name to send as SNI and to expect in the certificate, instead of the host's
     #[arg(long, alias = "servername", value_name = "NAME")]
     pub sni: Option<Host>,
@@ -50,25 +73,36 @@ pub struct TlsArgs {
 impl TlsArgs {
     /// The options for a connector.
     pub fn options(&self) -> Result<TlsOptions, UsageError> {
-        let minimum = match self.tls_min.as_str() {
-            "1.2" => MinimumVersion::Tls12,
-            "1.3" => MinimumVersion::Tls13,
-            "1.0" | "1.1" => {
-                let cause = format!("this build's TLS library does not speak TLS {}", self.tls_min);
-                return Err(UsageError::new("--tls-min", cause)
-                    .with_hint("1.2 is the lowest; peers that speak only TLS 1.0 or 1.1 cannot be checked"));
-            }
-            other => {
-                return Err(UsageError::new("--tls-min", format!("'{other}' is not one of 1.2, 1.3")));
-            }
-        };
+        let backend = Backend::from(self.tls_backend);
+        if !backend.is_built() {
+            return Err(UsageError::new("--tls-backend", "this build does not have the native back-end")
+                .with_hint("it comes with `cargo build --features native-tls`, which needs libssl-dev"));
+        }
+        let minimum = self.minimum()?;
         let trust = match (&self.ca_file, self.insecure) {
             (_, true) => Trust::Anyone,
             (Some(path), false) => Trust::CaFile(path.clone()),
             (None, false) => Trust::System,
         };
         let client = self.cert_file.clone().zip(self.key_file.clone());
-        Ok(TlsOptions { server_name: self.sni.as_ref().map(Host::lookup_name), minimum, trust, client })
+        let server_name = self.sni.as_ref().map(Host::lookup_name);
+        Ok(TlsOptions { backend, server_name, minimum, trust, client })
+    }
+
+    fn minimum(&self) -> Result<MinimumVersion, UsageError> {
+        match (self.tls_min.as_str(), self.tls_backend) {
+            ("1.2", _) => Ok(MinimumVersion::Tls12),
+            ("1.3", _) => Ok(MinimumVersion::Tls13),
+            ("1.0", TlsBackend::Native) => Ok(MinimumVersion::Tls10),
+            ("1.1", TlsBackend::Native) => Ok(MinimumVersion::Tls11),
+            (old @ ("1.0" | "1.1"), TlsBackend::Rustls) => {
+                Err(UsageError::new("--tls-min", format!("rustls does not speak TLS {old}"))
+                    .with_hint("1.2 is its lowest; --tls-backend native goes down to 1.0"))
+            }
+            (other, _) => {
+                Err(UsageError::new("--tls-min", format!("'{other}' is not one of 1.0, 1.1, 1.2, 1.3")))
+            }
+        }
     }
 }
 

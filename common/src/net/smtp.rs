@@ -8,7 +8,7 @@ use super::deadline::Deadline;
 use super::error::{ProbeError, Trouble};
 use super::phase::Phase;
 use super::tcp::TimedStream;
-use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream, tls_cause, tls_error};
+use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream};
 use crate::proto::redact::Redactor;
 use crate::proto::sasl::ChannelBinding;
 use crate::proto::smtp::{Command, Reply, ReplyError, ReplyLimits, ReplyReader};
@@ -37,7 +37,7 @@ pub struct SmtpClient {
 #[derive(Debug)]
 enum Stream {
     Plain(TimedStream),
-    Tls(Box<TlsStream>),
+    Tls(TlsStream),
     /// A handshake on it failed.
     Gone,
 }
@@ -102,11 +102,11 @@ impl SmtpClient {
         self.tcp().and_then(TimedStream::addresses).map(|(ours, _)| ours)
     }
 
-    /// What a login can be tied to, once TLS is up by this connector.
+    /// What a login can be tied to, once TLS is up.
     #[must_use]
-    pub fn channel_binding(&self, connector: &Connector) -> Option<ChannelBinding> {
+    pub fn channel_binding(&self) -> Option<ChannelBinding> {
         match &self.stream {
-            Stream::Tls(stream) => connector.channel_binding(stream),
+            Stream::Tls(stream) => stream.channel_binding(),
             Stream::Plain(_) | Stream::Gone => None,
         }
     }
@@ -202,7 +202,7 @@ impl SmtpClient {
             }
         };
         let (stream, seen) = connector.handshake(stream)?;
-        self.stream = Stream::Tls(Box::new(stream));
+        self.stream = Stream::Tls(stream);
         self.note('=', &format!("{} {}", seen.version, seen.suite));
         Ok(seen)
     }
@@ -217,8 +217,7 @@ impl SmtpClient {
         let _ = self.write(command.wire());
         let answer = self.read_reply();
         if let Stream::Tls(tls) = &mut self.stream {
-            tls.conn.send_close_notify();
-            let _ = tls.conn.write_tls(&mut tls.sock);
+            tls.close();
         }
         match answer {
             Ok(reply) => Farewell::Answered(reply),
@@ -274,8 +273,10 @@ impl SmtpClient {
 
     /// An I/O error as a sentence; a reply that was begun is told from plain silence.
     fn failed(&self, error: &io::Error) -> ProbeError {
-        if let Some(cause) = tls_cause(error) {
-            return tls_error(cause);
+        if let Stream::Tls(tls) = &self.stream
+            && let Some(failure) = tls.explain(error)
+        {
+            return failure;
         }
         let phase = self.deadline_phase();
         let limit = self.tcp().map_or(Duration::ZERO, |tcp| tcp.deadline().limit());
@@ -333,15 +334,15 @@ impl SmtpClient {
     fn shorten(&mut self, time: Duration) {
         match &mut self.stream {
             Stream::Plain(tcp) => tcp.shorten(time),
-            Stream::Tls(tls) => tls.sock.shorten(time),
+            Stream::Tls(tls) => tls.tcp_mut().shorten(time),
             Stream::Gone => {}
         }
     }
 
-    const fn tcp(&self) -> Option<&TimedStream> {
+    fn tcp(&self) -> Option<&TimedStream> {
         match &self.stream {
             Stream::Plain(tcp) => Some(tcp),
-            Stream::Tls(tls) => Some(&tls.sock),
+            Stream::Tls(tls) => Some(tls.tcp()),
             Stream::Gone => None,
         }
     }

@@ -51,9 +51,15 @@ fn judge_trust(report: &mut Report, tls: &TlsSeen, run: &Run) {
     if let Some(problem) = &tls.chain_problem {
         let issuer = tls.chain.first().map(|leaf| leaf.issuer.as_str()).unwrap_or_default();
         let text = format!("{problem} (issuer {})", quote(issuer));
-        report.add(Finding::new("certificate_chain", state, text).with_hint(
-            "--ca-file FILE trusts a CA of your own; an incomplete chain is mended on the server",
-        ));
+        let finding = Finding::new("certificate_chain", state, text);
+        // Some problems name their own way out.
+        report.add(if problem.contains(" --") {
+            finding
+        } else {
+            finding.with_hint(
+                "--ca-file FILE trusts a CA of your own; an incomplete chain is mended on the server",
+            )
+        });
     }
     if let Some(problem) = &tls.name_problem {
         report.add(
@@ -63,6 +69,9 @@ fn judge_trust(report: &mut Report, tls: &TlsSeen, run: &Run) {
     }
     if tls.not_before.is_some_and(|begin| begin > run.taken_at) {
         report.find("certificate_dates", state, "certificate is not valid yet");
+    }
+    if matches!(tls.version.as_str(), "TLSv1.0" | "TLSv1.1") {
+        report.note("tls_version_old", format!("{} is deprecated (RFC 8996)", tls.version));
     }
     if !tls.judged {
         report.note("certificate_unverified", "certificate not verified (--insecure)");
@@ -84,7 +93,7 @@ mod tests {
     fn seen(days: i64) -> TlsSeen {
         TlsSeen {
             version: "TLSv1.3".into(),
-            suite: "TLS13_AES_256_GCM_SHA384".into(),
+            suite: "TLS_AES_256_GCM_SHA384".into(),
             server_name: "mail.example".into(),
             chain: Vec::new(),
             judged: true,
@@ -142,6 +151,12 @@ mod tests {
         let mut early = seen(90);
         early.not_before = Some(NOW + 1);
         assert_eq!(only(&early).1, "certificate is not valid yet");
+    }
+
+    #[test]
+    fn note_old_version() {
+        let old = TlsSeen { version: "TLSv1.0".into(), ..seen(90) };
+        assert_eq!(only(&old), (State::Ok, "TLSv1.0 is deprecated (RFC 8996)".into()));
     }
 
     #[test]

@@ -262,12 +262,8 @@ impl<'a> Talk<'a> {
         };
         let offered = self.seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
         // Looked for only where a mechanism asks for it.
-        let binding = match &self.setting.connector {
-            Some(connector) if offered.iter().any(|name| name.ends_with("-PLUS")) => {
-                client.channel_binding(connector)
-            }
-            _ => None,
-        };
+        let binding =
+            if offered.iter().any(|name| name.ends_with("-PLUS")) { client.channel_binding() } else { None };
         let means = Means {
             privacy,
             password: !self.credentials.password.is_empty(),

@@ -7,7 +7,7 @@ use crate::source::{Facts, Names, Source, absolute};
 pub const LAYERS: [&str; 5] = ["report", "cli", "plugin", "net", "proto"];
 
 /// What a layer of `common` may not name outside the crate. A prefix covers everything below it.
-const NO_IO: [&str; 17] = [
+const NO_IO: [&str; 18] = [
     "std::net",
     "std::io",
     "std::fs",
@@ -23,6 +23,7 @@ const NO_IO: [&str; 17] = [
     "socket2",
     "rustls",
     "rustls_native_certs",
+    "openssl",
     "tokio",
     "hickory_resolver",
 ];

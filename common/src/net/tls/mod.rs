@@ -1,24 +1,25 @@
-//! TLS as a client, on rustls with ring.
+//! TLS as a client: on rustls with ring, or, in a build with the feature `native-tls`, on the
+//! system's OpenSSL (docs/adr/0012).
 //!
 //! The certificate is data: the handshake is completed whatever the chain looks like
 //! (the server must still prove that it holds the key), and chain, name and dates are
 //! judged afterwards, one by one. So a bad certificate still shows its subject and days.
 //! A caller that is about to send a secret asks [`TlsSeen::trusted`] first.
 
+mod builtin;
 mod certificate;
+#[cfg(feature = "native-tls")]
+mod native;
 mod recorder;
 mod verify;
 
-use std::io;
+use std::fmt::{Debug, Display};
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, StreamOwned, SupportedProtocolVersion};
 use serde::{Deserialize, Serialize};
 
 use super::error::{ProbeError, Trouble};
@@ -31,15 +32,35 @@ use crate::proto::sasl::ChannelBinding;
 use crate::proto::text::decode;
 
 pub use certificate::CertificateSeen;
-use recorder::{FirstBytes, Recorder};
-use verify::Anchors;
 
-/// An encrypted connection.
-pub type TlsStream = StreamOwned<ClientConnection, TimedStream>;
+/// Which library speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// rustls, in every build.
+    #[default]
+    Rustls,
+    /// The system's OpenSSL, in builds with the feature `native-tls`.
+    Native,
+}
+
+impl Backend {
+    /// Whether this build has it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Rustls => true,
+            Self::Native => cfg!(feature = "native-tls"),
+        }
+    }
+}
 
 /// Lowest protocol version to accept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MinimumVersion {
+    /// RFC 2246; [`Backend::Native`] only, like the next.
+    Tls10,
+    /// RFC 4346
+    Tls11,
     /// RFC 5246
     #[default]
     Tls12,
@@ -62,6 +83,8 @@ pub enum Trust {
 /// What the command line says about TLS.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
+    /// Who speaks.
+    pub backend: Backend,
     /// Name to send as SNI and to expect in the certificate, if not the host's.
     pub server_name: Option<String>,
     /// Lowest version.
@@ -75,7 +98,7 @@ pub struct TlsOptions {
 /// What a handshake showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsSeen {
-    /// `TLSv1.2` or `TLSv1.3`; empty when the handshake failed after the certificate.
+    /// `TLSv1.0` to `TLSv1.3`; empty when the handshake failed after the certificate.
     pub version: String,
     /// IANA name of the cipher suite.
     pub suite: String,
@@ -117,168 +140,80 @@ pub struct HandshakeFailure {
     pub plaintext: Option<Vec<u8>>,
 }
 
-/// Everything a handshake needs, read and checked before anything is sent.
-#[derive(Debug)]
-pub struct Connector {
-    config: Arc<ClientConfig>,
-    recorder: Arc<Recorder>,
-    server_name: ServerName<'static>,
-    trust: Trust,
-    /// Anchors of `--ca-file`; the system's are loaded when a chain is to be judged.
-    anchors: Option<Anchors>,
-}
-
-impl Connector {
-    /// Reads the files named in the options and prepares a handshake with `host`.
-    pub fn new(options: &TlsOptions, host: &Host) -> Result<Self, ProbeError> {
-        let server_name = server_name(options.server_name.as_deref(), host)?;
-        let anchors = match &options.trust {
-            Trust::CaFile(path) => Some(Anchors::from_file(path)?),
-            Trust::System | Trust::Anyone => None,
-        };
-        let provider = Arc::new(ring::default_provider());
-        let recorder = Arc::new(Recorder::new(provider.signature_verification_algorithms));
-        let config = client_config(options, provider, Arc::clone(&recorder))?;
-        Ok(Self { config: Arc::new(config), recorder, server_name, trust: options.trust.clone(), anchors })
-    }
-
-    /// Negotiates TLS over a connection.
-    pub fn handshake(&self, mut stream: TimedStream) -> Result<(TlsStream, TlsSeen), Box<HandshakeFailure>> {
-        let deadline = stream.deadline().clone();
-        deadline.enter(Phase::NegotiatingTls);
-        let mut connection = ClientConnection::new(Arc::clone(&self.config), self.server_name.clone())
-            .map_err(|error| self.failed(tls_error(&error), &[]))?;
-        let mut first = FirstBytes::default();
-        while connection.is_handshaking() {
-            let step = if connection.wants_write() {
-                connection.write_tls(&mut stream).map(|_| ())
-            } else {
-                read_step(&mut connection, &mut first.over(&mut stream))
-            };
-            if let Err(error) = step {
-                // The alert, so that the server's log names the reason too.
-                let _ = connection.write_tls(&mut stream);
-                let error = match tls_cause(&error) {
-                    Some(cause) => tls_error(cause),
-                    None => ProbeError::from_io(&error, Phase::NegotiatingTls, deadline.limit()),
-                };
-                return Err(self.failed(error, first.bytes()));
-            }
-        }
-        let mut seen = self.judge().map_err(|error| self.failed(error, &[]))?;
-        seen.version = connection.protocol_version().map(version_name).unwrap_or_default();
-        let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
-        seen.suite = suite.map(str::to_owned).unwrap_or_default();
-        Ok((StreamOwned::new(connection, stream), seen))
-    }
-
-    /// What an exchange inside the connection can be tied to: `tls-exporter` (RFC 9266) under
-    /// TLS 1.3, `tls-server-end-point` (RFC 5929 section 4) under TLS 1.2. `None` when the
-    /// certificate's signature has no digest for it.
-    #[cfg(feature = "sasl")]
-    #[must_use]
-    pub fn channel_binding(&self, stream: &TlsStream) -> Option<ChannelBinding> {
-        if stream.conn.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
-            let exported =
-                stream.conn.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
-            return exported.ok().map(|key| ChannelBinding::TlsExporter(key.to_vec()));
-        }
-        let digest = certificate::end_point_digest(self.recorder.chain().first()?)?;
-        Some(ChannelBinding::TlsServerEndPoint(digest))
-    }
-
-    /// Judges the recorded chain. Loads the system's CA certificates if they are needed.
-    fn judge(&self) -> Result<TlsSeen, ProbeError> {
-        let chain = self.recorder.chain();
-        match (&self.anchors, &self.trust) {
-            (Some(anchors), _) => Ok(verify::judge(&chain, &self.server_name, Some(anchors))),
-            (None, Trust::Anyone) => Ok(verify::judge(&chain, &self.server_name, None)),
-            (None, _) => Ok(verify::judge(&chain, &self.server_name, Some(&Anchors::from_system()?))),
-        }
-    }
-
-    fn failed(&self, error: ProbeError, first: &[u8]) -> Box<HandshakeFailure> {
-        let seen = if self.recorder.chain().is_empty() { None } else { self.judge().ok() };
+impl HandshakeFailure {
+    /// `first` is the beginning of what the server sent.
+    fn new(error: ProbeError, seen: Option<TlsSeen>, first: &[u8]) -> Box<Self> {
         // Only the first line: behind words that somebody injected comes the server's own TLS.
         let first = first.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_text = !first.trim_ascii().is_empty()
             && first.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
         if !is_text {
-            return Box::new(HandshakeFailure { error, seen, plaintext: None });
+            return Box::new(Self { error, seen, plaintext: None });
         }
-        let text = format!("TLS handshake failed: the server answered in plaintext {}", quoted(first));
-        let error = ProbeError::new(Trouble::Tls, Phase::NegotiatingTls, text);
-        Box::new(HandshakeFailure { error, seen, plaintext: Some(first.to_vec()) })
+        let words = decode(first);
+        let error = handshake_failed(format!("the server answered in plaintext \"{}\"", words.trim_end()));
+        Box::new(Self { error, seen, plaintext: Some(first.to_vec()) })
     }
 }
 
-fn quoted(bytes: &[u8]) -> String {
-    format!("\"{}\"", decode(bytes).trim_end())
+/// An encrypted connection.
+pub type TlsStream = Box<dyn TlsSession>;
+
+/// What the dialogue inside TLS needs of it.
+pub trait TlsSession: Read + Write + Debug {
+    /// The connection below.
+    fn tcp(&self) -> &TimedStream;
+
+    /// The connection below; for its time limit, not for bytes.
+    fn tcp_mut(&mut self) -> &mut TimedStream;
+
+    /// Tells the peer that nothing more comes, and waits for nothing.
+    fn close(&mut self);
+
+    /// The TLS error behind an I/O error of this connection, if it is one.
+    fn explain(&self, error: &io::Error) -> Option<ProbeError>;
+
+    /// What an exchange inside the connection can be tied to: `tls-exporter` (RFC 9266) under
+    /// TLS 1.3, `tls-server-end-point` (RFC 5929 section 4) before. `None` when the
+    /// certificate's signature has no digest for it.
+    #[cfg(feature = "sasl")]
+    fn channel_binding(&self) -> Option<ChannelBinding>;
 }
 
-fn read_step(connection: &mut ClientConnection, stream: &mut impl io::Read) -> io::Result<()> {
-    if connection.read_tls(stream)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+/// What a back-end does.
+trait Library: Debug {
+    fn handshake(&self, stream: TimedStream) -> Result<(TlsStream, TlsSeen), Box<HandshakeFailure>>;
+}
+
+/// Everything a handshake needs, read and checked before anything is sent.
+#[derive(Debug)]
+pub struct Connector(Box<dyn Library>);
+
+impl Connector {
+    /// Reads the files named in the options and prepares a handshake with `host`.
+    pub fn new(options: &TlsOptions, host: &Host) -> Result<Self, ProbeError> {
+        let server_name = server_name(options.server_name.as_deref(), host)?;
+        Ok(Self(match options.backend {
+            Backend::Rustls => Box::new(builtin::Connector::new(options, server_name)?),
+            #[cfg(feature = "native-tls")]
+            Backend::Native => Box::new(native::Connector::new(options, server_name)?),
+            #[cfg(not(feature = "native-tls"))]
+            Backend::Native => return Err(ProbeError::local("this build has no native TLS back-end")),
+        }))
     }
-    connection
-        .process_new_packets()
-        .map(|_| ())
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
 
-/// The TLS error inside an I/O error, which is also how one arrives after the handshake
-/// (a client certificate refused under TLS 1.3, for instance).
-pub(crate) fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-pub(crate) fn tls_error(error: &rustls::Error) -> ProbeError {
-    let failure = ProbeError::new(
-        Trouble::Tls,
-        Phase::NegotiatingTls,
-        format!("TLS handshake failed: {}", error_words(error)),
-    );
-    match error {
-        rustls::Error::PeerIncompatible(_)
-        | rustls::Error::AlertReceived(
-            rustls::AlertDescription::ProtocolVersion
-            | rustls::AlertDescription::HandshakeFailure
-            | rustls::AlertDescription::InsufficientSecurity,
-        ) => failure.with_hint(
-            "no version, suite or signature in common: this check speaks TLS 1.2 and 1.3 with ECDHE and AEAD suites",
-        ),
-        _ => failure,
+    /// Negotiates TLS over a connection.
+    pub fn handshake(&self, stream: TimedStream) -> Result<(TlsStream, TlsSeen), Box<HandshakeFailure>> {
+        self.0.handshake(stream)
     }
 }
 
-fn error_words(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::AlertReceived(alert) => format!("the server sent the alert {}", alert_name(*alert)),
-        rustls::Error::InvalidMessage(_) => "the server's answer is not TLS".to_owned(),
-        other => other.to_string(),
-    }
-}
+/// RFC 9266 section 4.2.
+#[cfg(feature = "sasl")]
+const EXPORTER_LABEL: &str = "EXPORTER-Channel-Binding";
 
-/// The name of RFC 8446 section 6, `handshake_failure`, which servers' logs use as well.
-fn alert_name(alert: rustls::AlertDescription) -> String {
-    let mut name = String::new();
-    let mut after_small = false;
-    for c in format!("{alert:?}").chars() {
-        if after_small && c.is_ascii_uppercase() {
-            name.push('_');
-        }
-        after_small = c.is_ascii_lowercase();
-        name.push(c.to_ascii_lowercase());
-    }
-    name
-}
-
-fn version_name(version: rustls::ProtocolVersion) -> String {
-    match version {
-        rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
-        rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
-        other => format!("{other:?}"),
-    }
+fn handshake_failed(cause: impl Display) -> ProbeError {
+    ProbeError::new(Trouble::Tls, Phase::NegotiatingTls, format!("TLS handshake failed: {cause}"))
 }
 
 fn server_name(given: Option<&str>, host: &Host) -> Result<ServerName<'static>, ProbeError> {
@@ -293,37 +228,6 @@ fn server_name(given: Option<&str>, host: &Host) -> Result<ServerName<'static>, 
     let name = name.trim_end_matches('.').to_owned();
     ServerName::try_from(name.clone())
         .map_err(|_| ProbeError::local(format!("--sni: '{name}' cannot stand in a certificate")))
-}
-
-fn client_config(
-    options: &TlsOptions,
-    provider: Arc<CryptoProvider>,
-    recorder: Arc<Recorder>,
-) -> Result<ClientConfig, ProbeError> {
-    const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
-    const ONLY_13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
-    let versions = match options.minimum {
-        MinimumVersion::Tls12 => BOTH,
-        MinimumVersion::Tls13 => ONLY_13,
-    };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .map_err(|error| ProbeError::local(format!("cannot set up TLS: {error}")))?
-        .dangerous()
-        .with_custom_certificate_verifier(recorder);
-    let mut config = match &options.client {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let chain = read_certificates("client certificate", certificate)?;
-            builder.with_client_auth_cert(chain, read_key(key)?).map_err(|error| {
-                let text = format!("cannot use {} with {}: {error}", certificate.display(), key.display());
-                ProbeError::local(text)
-            })?
-        }
-    };
-    // One connection and no second one: tickets would only cost time.
-    config.resumption = Resumption::disabled();
-    Ok(config)
 }
 
 /// Reads the certificates of a PEM file; none is an error.

@@ -17,6 +17,13 @@ use crate::net::error::ProbeError;
 /// Characters of the names in a sentence, like any other words of the server.
 const NAMES_SHOWN: usize = 128;
 
+/// Words that both back-ends use.
+pub(super) const SYSTEM: &str = "the system's CA certificates";
+pub(super) const LEADS_NOWHERE: &str = "certificate chain does not lead to";
+pub(super) const NOT_FOR_SERVERS: &str = "certificate is not meant for servers (extended key usage)";
+pub(super) const FALSE_SIGNATURE: &str = "a signature in the certificate chain is false";
+pub(super) const NO_PATH: &str = "certificate chain does not verify";
+
 /// The CA certificates to verify against.
 #[derive(Debug)]
 pub(super) struct Anchors {
@@ -39,8 +46,7 @@ impl Anchors {
     }
 
     pub(super) fn from_system() -> Result<Self, ProbeError> {
-        let anchors =
-            Self::new(rustls_native_certs::load_native_certs().certs, "the system's CA certificates".into());
+        let anchors = Self::new(rustls_native_certs::load_native_certs().certs, SYSTEM.to_owned());
         if anchors.roots.is_empty() {
             return Err(ProbeError::local(
                 "cannot verify the certificate: the system has no CA certificates",
@@ -84,6 +90,17 @@ pub(super) fn judge(
         Some(path) => path.iter().filter_map(CertificateSeen::parse).collect(),
         None => seen.clone(),
     };
+    let facts = facts(seen, &relevant, server_name, now);
+    TlsSeen { judged: anchors.is_some(), chain_problem, name_problem, ..facts }
+}
+
+/// The facts of a chain before any verdict; `relevant` are the certificates that must last.
+pub(super) fn facts(
+    chain: Vec<CertificateSeen>,
+    relevant: &[CertificateSeen],
+    server_name: &ServerName<'_>,
+    now: UnixTime,
+) -> TlsSeen {
     let not_after = relevant.iter().map(|one| one.not_after).min();
     let not_before = relevant.iter().map(|one| one.not_before).max();
     let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
@@ -91,14 +108,14 @@ pub(super) fn judge(
         version: String::new(),
         suite: String::new(),
         server_name: server_name.to_str().into_owned(),
-        judged: anchors.is_some(),
-        chain_problem,
-        name_problem,
+        judged: false,
+        chain_problem: None,
+        name_problem: None,
         not_after,
         not_before,
         dates_valid: not_after.is_some_and(|end| end >= seconds)
             && not_before.is_some_and(|begin| begin <= seconds),
-        chain: seen,
+        chain,
     }
 }
 
@@ -116,11 +133,10 @@ fn judge_leaf(
         Ok(entity) => entity,
         Err(error) => return (Some(path_words(&error, anchors)), None, None),
     };
-    let name_problem = entity.verify_is_valid_for_subject_name(server_name).err().map(|_| {
-        let names = CertificateSeen::parse(leaf).map(|seen| few(&seen.names)).unwrap_or_default();
-        let names = if names.is_empty() { "no name at all".to_owned() } else { names };
-        format!("certificate is not for {} but for {names}", server_name.to_str())
-    });
+    let name_problem = entity
+        .verify_is_valid_for_subject_name(server_name)
+        .err()
+        .map(|_| name_words(CertificateSeen::parse(leaf).as_ref(), server_name));
     // A certificate that was itself handed to us as trusted needs no path: this is how a
     // self-signed server is pinned.
     if anchors.certificates.contains(leaf) {
@@ -142,6 +158,13 @@ fn judge_leaf(
         }
         Err(error) => (Some(path_words(&error, anchors)), name_problem, None),
     }
+}
+
+/// For whom a certificate is, if not for this name.
+pub(super) fn name_words(leaf: Option<&CertificateSeen>, server_name: &ServerName<'_>) -> String {
+    let names = leaf.map(|seen| few(&seen.names)).unwrap_or_default();
+    let names = if names.is_empty() { "no name at all".to_owned() } else { names };
+    format!("certificate is not for {} but for {names}", server_name.to_str())
 }
 
 /// The names of a certificate for a sentence: some have hundreds.
@@ -169,16 +192,14 @@ fn verify_path(
 
 fn path_words(error: &Error, anchors: &Anchors) -> String {
     match error {
-        Error::UnknownIssuer => format!("certificate chain does not lead to {}", anchors.source),
+        Error::UnknownIssuer => format!("{LEADS_NOWHERE} {}", anchors.source),
         Error::CaUsedAsEndEntity => {
             "certificate is a CA's own (self-signed?), not a server's; --ca-file FILE with it pins it"
                 .to_owned()
         }
         Error::UnsupportedCertVersion => "certificate is X.509 version 1, without names or usages".to_owned(),
-        Error::RequiredEkuNotFoundContext(_) => {
-            "certificate is not meant for servers (extended key usage)".to_owned()
-        }
-        Error::InvalidSignatureForPublicKey => "a signature in the certificate chain is false".to_owned(),
-        other => format!("certificate chain does not verify: {other}"),
+        Error::RequiredEkuNotFoundContext(_) => NOT_FOR_SERVERS.to_owned(),
+        Error::InvalidSignatureForPublicKey => FALSE_SIGNATURE.to_owned(),
+        other => format!("{NO_PATH}: {other}"),
     }
 }
