@@ -265,7 +265,7 @@ impl SmtpClient {
     fn write(&mut self, bytes: &[u8]) -> Result<(), ProbeError> {
         let written = match &mut self.stream {
             Stream::Plain(tcp) => tcp.write_all(bytes),
-            Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+            Stream::Tls(tls) => tls.send(bytes),
             Stream::Gone => Err(io::ErrorKind::UnexpectedEof.into()),
         };
         written.map_err(|error| self.failed(&error))

@@ -1,6 +1,6 @@
 //! The built-in back-end: rustls with ring (docs/adr/0002).
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -92,6 +92,15 @@ impl Library for Connector {
 }
 
 impl TlsSession for StreamOwned<ClientConnection, TimedStream> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buffer)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)?;
+        self.flush()
+    }
+
     fn tcp(&self) -> &TimedStream {
         &self.sock
     }
@@ -143,7 +152,7 @@ fn tls_error(error: &rustls::Error) -> ProbeError {
         failure.with_hint(
             "no version, suite or key in common: rustls speaks TLS 1.2 and 1.3 with ECDHE and AEAD suites, --tls-backend native more",
         )
-    } else if *error == FALSE_SIGNATURE {
+    } else if is_false_signature(error) {
         failure
             .with_hint("rustls takes RSA keys of 2048 bits and more, --tls-backend native also shorter ones")
     } else {
@@ -152,8 +161,9 @@ fn tls_error(error: &rustls::Error) -> ProbeError {
 }
 
 /// The server's signature over the handshake does not verify, or not with this kind of key.
-const FALSE_SIGNATURE: rustls::Error =
-    rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature);
+const fn is_false_signature(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature))
+}
 
 /// Whether the two sides have too little in common.
 fn is_mismatch(error: &rustls::Error) -> bool {
@@ -172,7 +182,7 @@ fn error_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::AlertReceived(alert) => format!("the server sent the alert {}", alert_name(*alert)),
         rustls::Error::InvalidMessage(_) => "the server's answer is not TLS".to_owned(),
-        error if *error == FALSE_SIGNATURE => "the server's signature does not verify".to_owned(),
+        error if is_false_signature(error) => "the server's signature does not verify".to_owned(),
         other => other.to_string(),
     }
 }

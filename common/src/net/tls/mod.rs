@@ -13,8 +13,8 @@ mod native;
 mod recorder;
 mod verify;
 
-use std::fmt::{Debug, Display};
-use std::io::{self, Read, Write};
+use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -160,7 +160,13 @@ impl HandshakeFailure {
 pub type TlsStream = Box<dyn TlsSession>;
 
 /// What the dialogue inside TLS needs of it.
-pub trait TlsSession: Read + Write + Debug {
+pub trait TlsSession {
+    /// Some decrypted bytes; 0 when the peer has ended the session.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Sends all of it.
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()>;
+
     /// The connection below.
     fn tcp(&self) -> &TimedStream;
 
@@ -181,8 +187,21 @@ pub trait TlsSession: Read + Write + Debug {
 }
 
 /// What a back-end does.
-trait Library: Debug {
+trait Library {
     fn handshake(&self, stream: TimedStream) -> Result<(TlsStream, TlsSeen), Box<HandshakeFailure>>;
+}
+
+// As supertraits these would link the whole inner life of rustls into each plugin: 18 kB.
+impl fmt::Debug for dyn TlsSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSession").field("tcp", self.tcp()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for dyn Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Library")
+    }
 }
 
 /// Everything a handshake needs, read and checked before anything is sent.
@@ -212,7 +231,7 @@ impl Connector {
 #[cfg(feature = "sasl")]
 const EXPORTER_LABEL: &str = "EXPORTER-Channel-Binding";
 
-fn handshake_failed(cause: impl Display) -> ProbeError {
+fn handshake_failed(cause: impl fmt::Display) -> ProbeError {
     ProbeError::new(Trouble::Tls, Phase::NegotiatingTls, format!("TLS handshake failed: {cause}"))
 }
 

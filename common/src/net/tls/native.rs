@@ -54,7 +54,7 @@ impl Connector {
         set_policy(&mut builder, options.minimum).map_err(|error| unusable(&error))?;
         match &options.trust {
             Trust::Anyone => {}
-            // Read when a chain asks for them: no start cost, unlike a bundle.
+            // OpenSSL's own places: policies put their certificates there.
             Trust::System => builder.set_default_verify_paths().map_err(|error| unusable(&error))?,
             Trust::CaFile(path) => {
                 builder.set_verify_cert_store(ca_store(path)?).map_err(|error| unusable(&error))?;
@@ -196,6 +196,18 @@ impl Library for Connector {
 struct Session(SslStream<Tap>);
 
 impl TlsSession for Session {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer) {
+            // OpenSSL 3 makes a TLS error of an end without close_notify.
+            Err(_) if self.0.get_ref().ended => Ok(0),
+            other => other,
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
     fn tcp(&self) -> &TimedStream {
         &self.0.get_ref().stream
     }
@@ -222,26 +234,6 @@ impl TlsSession for Session {
         }
         let der = CertificateDer::from(ssl.peer_certificate()?.to_der().ok()?);
         super::certificate::end_point_digest(&der).map(ChannelBinding::TlsServerEndPoint)
-    }
-}
-
-impl Read for Session {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer) {
-            // OpenSSL 3 makes a TLS error of an end without close_notify.
-            Err(_) if self.0.get_ref().ended => Ok(0),
-            other => other,
-        }
-    }
-}
-
-impl Write for Session {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
     }
 }
 
