@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use lab::output::{Parsed, State};
 use lab::plugin::{Outcome, Plugin, Running};
+use lab::process::prepared;
 
 /// How late a plugin may be (contract section 4).
 pub const LATE: Duration = Duration::from_millis(100);
@@ -42,6 +43,18 @@ impl Check {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { plugin: Plugin::new(name), timeout: None }
+    }
+
+    /// The plugin built with the feature `native-tls`, told to use it; `None` in a run that
+    /// says why it is left out.
+    #[must_use]
+    pub fn native(name: &str) -> Option<Self> {
+        if std::env::var_os("VEDETTE_WITHOUT_NATIVE").is_some() {
+            eprintln!("!! LEFT OUT: the native TLS back-end: libssl-dev is not installed");
+            return None;
+        }
+        let plugin = Plugin::at(prepared("native").join(name)).args(["--tls-backend", "native"]);
+        Some(Self { plugin, timeout: None })
     }
 
     /// Adds one argument.

@@ -85,14 +85,19 @@ impl Mail {
     /// `check_smtp_auth -H ADDRESS -p PORT`, nothing else.
     #[must_use]
     pub fn bare(address: SocketAddr) -> Check {
-        let (host, port) = (address.ip().to_string(), address.port().to_string());
-        Check::new("check_smtp_auth").args(["-H", &host, "-p", &port])
+        on(Check::new("check_smtp_auth"), address)
     }
 
     /// The same with user and password file.
     #[must_use]
     pub fn with_login(&self, address: SocketAddr) -> Check {
-        Self::bare(address).args(["-u", USER, "--password-file"]).arg(self.password_file())
+        self.login(Check::new("check_smtp_auth"), address)
+    }
+
+    /// The same with any build of the plugin.
+    #[must_use]
+    pub fn login(&self, check: Check, address: SocketAddr) -> Check {
+        on(check, address).args(["-u", USER, "--password-file"]).arg(self.password_file())
     }
 
     /// A login by STARTTLS that trusts [`Mail::authority`], limited to one second.
@@ -112,6 +117,11 @@ impl Mail {
     pub fn script_to_auth(&self, auth: &str) -> Script {
         Script::new().banner().ehlo(&["STARTTLS"]).starttls(&self.tls).ehlo(&[auth])
     }
+}
+
+fn on(check: Check, address: SocketAddr) -> Check {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    check.args(["-H", &host, "-p", &port])
 }
 
 /// Script of a good server without TLS up to EHLO.

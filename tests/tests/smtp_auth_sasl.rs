@@ -19,6 +19,7 @@ use lab::output::State;
 use lab::peer::{Peer, Script};
 use lab::tls::{self, Versions};
 use ring::{digest, hmac, pbkdf2};
+use tests::Check;
 use tests::mail::{Mail, PASSWORD, USER, clear_to_auth, encode};
 
 const SALT: &[u8] = b"salt of the lab";
@@ -174,8 +175,9 @@ fn critical_535_after_automatic_scram_says_what_else_it_may_be() {
     }
 }
 
-/// Plays up to the client-final-message of a -PLUS mechanism and returns what it is bound to.
-fn bound_to(versions: Versions) -> (Vec<u8>, Vec<u8>) {
+/// Plays up to the client-final-message of a -PLUS mechanism and returns what it is bound to,
+/// and the server's certificate.
+fn bound_to(check: Check, versions: Versions) -> (Vec<u8>, Vec<u8>) {
     let mail = Mail::new();
     let leaf = mail.authority.leaf(&LeafOptions::default());
     let config = tls::server_with(&leaf, versions, None);
@@ -186,8 +188,8 @@ fn bound_to(versions: Versions) -> (Vec<u8>, Vec<u8>) {
         .starttls(&config)
         .ehlo(&["AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS PLAIN"]);
     let peer = Peer::start(scram.play(script).read().send(ACCEPT).quit());
-    let check = mail.starttls(peer.addr()).args(["--mech", "scram-sha-256-plus"]);
-    check.gives(State::Ok, &["by SCRAM-SHA-256-PLUS over TLS"]);
+    let check = mail.login(check, peer.addr()).args(["--mech", "scram-sha-256-plus"]);
+    check.arg("--ca-file").arg(mail.ca_file()).gives(State::Ok, &["by SCRAM-SHA-256-PLUS over TLS"]);
     let said = scram.said.lock().unwrap();
     let bound = said[2].strip_prefix("c=").unwrap().split(',').next().unwrap();
     (BASE64.decode(bound).unwrap(), leaf.cert_der.clone())
@@ -195,12 +197,15 @@ fn bound_to(versions: Versions) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn ok_plus_is_tied_to_the_connection() {
-    let (bound, certificate) = bound_to(Versions::Tls12);
-    let digest = digest::digest(&digest::SHA256, &certificate);
-    assert_eq!(bound, [b"p=tls-server-end-point,,".as_slice(), digest.as_ref()].concat());
-    let (bound, _) = bound_to(Versions::Tls13);
-    let exported = bound.strip_prefix(b"p=tls-exporter,,".as_slice()).unwrap();
-    assert!(exported.len() == 32 && exported.iter().any(|byte| *byte != 0));
+    let builds = [Some(Check::new("check_smtp_auth")), Check::native("check_smtp_auth")];
+    for check in builds.into_iter().flatten() {
+        let (bound, certificate) = bound_to(check.clone(), Versions::Tls12);
+        let digest = digest::digest(&digest::SHA256, &certificate);
+        assert_eq!(bound, [b"p=tls-server-end-point,,".as_slice(), digest.as_ref()].concat());
+        let (bound, _) = bound_to(check, Versions::Tls13);
+        let exported = bound.strip_prefix(b"p=tls-exporter,,".as_slice()).unwrap();
+        assert!(exported.len() == 32 && exported.iter().any(|byte| *byte != 0));
+    }
 }
 
 #[test]

@@ -340,7 +340,7 @@ fn unknown_version_we_cannot_speak() {
         let run = mail.starttls(peer.addr()).arg(format!("--tls-min={version}"));
         let run = run.gives(State::Unknown, &["--tls-min: "]);
         if hint {
-            run.long("hint: 1.2 is the lowest");
+            run.long("hint: 1.2 is its lowest; --tls-backend native goes down to 1.0");
         }
     }
     assert_eq!(peer.connections(), 0);

@@ -17,6 +17,7 @@
 //! | [`submission`] | Dovecot's own submission service: client certificates, channel binding |
 //! | [`lmtp`] | Dovecot's LMTP service on TCP and on a unix socket |
 //! | [`exim`] | a real Exim: AUTH only after TLS |
+//! | [`s_server`] | `openssl s_server` as a submission service: old versions, suites and keys |
 //! | [`postfix`] | a real Postfix with one listener for each flavour of service |
 //!
 //! Everything binds to loopback, lives in its own temporary directory and is stopped by
@@ -44,6 +45,7 @@ pub mod peer;
 pub mod plugin;
 pub mod postfix;
 pub mod process;
+pub mod s_server;
 pub mod smtpd;
 pub mod submission;
 pub mod tls;

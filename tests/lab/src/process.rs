@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,14 +123,26 @@ impl Daemon {
         if group == Group::FromLab {
             command.process_group(0);
         }
-        let out = File::options().create(true).append(true).open(log).expect("the lab's folder is writable");
+        let out = open_log(log);
         let err = out.try_clone().expect("a file handle can be doubled");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        Self::watched(name, &mut command, log)
+    }
+
+    /// Starts a command that is talked to through pipes, in a group of its own; what it
+    /// complains about is appended to the file `log`.
+    #[must_use]
+    pub fn spawn_piped(name: &str, mut command: Command, log: &Path) -> (Self, ChildStdin, ChildStdout) {
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(open_log(log));
+        let mut daemon = Self::watched(name, &mut command, log);
+        let child = daemon.child.as_mut().expect("just started");
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (input, output) = pipes.expect("both are piped");
+        (daemon, input, output)
+    }
+
+    fn watched(name: &str, command: &mut Command, log: &Path) -> Self {
+        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let guard = guard(child.id());
         Self { name: name.to_owned(), log: log.to_owned(), child: Some(child), guard: Some(guard) }
     }
@@ -226,6 +238,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.stop_within(Duration::from_secs(2));
     }
+}
+
+fn open_log(log: &Path) -> File {
+    File::options().create(true).append(true).open(log).expect("the lab's folder is writable")
 }
 
 /// Kills the group when the test process dies without dropping its handles (SIGKILL, the
