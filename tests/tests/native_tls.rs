@@ -379,11 +379,15 @@ fn trust_is_taken_from_the_same_places() {
     let leaf = issued.leaf(&LeafOptions::default());
     let issued_pin = mail.file("issued.pem", &leaf.cert_pem, 0o644);
     let issued = scene(issued, &leaf);
+    let leaf = Leaf::self_signed(&LeafOptions::server_named("other.lab.test").days(-2));
+    let bad_pin = mail.file("bad.pem", &leaf.cert_pem, 0o644);
+    let bad = scene(Authority::new("Lab Root CA"), &leaf);
     let empty = mail.file("none.pem", "", 0o644);
     let path = |path: &Path| path.to_string_lossy().into_owned();
     for (what, server, more, environment, state) in [
         ("pinned", &server, vec!["--ca-file".to_owned(), path(&pin)], None, State::Ok),
         ("pinned, not by its CA", &issued, vec!["--ca-file".to_owned(), path(&issued_pin)], None, State::Ok),
+        ("pinned and bad", &bad, vec!["--ca-file".to_owned(), path(&bad_pin)], None, State::Critical),
         ("system", &server, vec![], None, State::Critical),
         ("system with one of ours", &issued, vec![], Some(path(issued.ca_file())), State::Ok),
         ("system without any", &issued, vec![], Some(path(&empty)), State::Unknown),

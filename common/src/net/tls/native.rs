@@ -116,14 +116,16 @@ impl Connector {
             // A system without any CA certificate is our trouble, not the peer's.
             Anchors::from_system()?;
         }
-        let has = |codes: &[c_int]| faults.iter().any(|fault| codes.contains(&fault.as_raw()));
-        let name_problem = has(&NAME).then(|| verify::name_words(chain.first(), &self.server_name));
+        let is_other = faults.iter().any(|fault| NAME.contains(&fault.as_raw()));
+        let name_problem = is_other.then(|| verify::name_words(chain.first(), &self.server_name));
         // The whole path must last, the root included: OpenSSL refuses it on that day.
         let path = ssl.verified_chain().filter(|_| chain_problem.is_none()).map(certificates);
         let relevant = path.unwrap_or_else(|| chain.clone());
         let facts = verify::facts(chain, &relevant, &self.server_name, now);
-        let dates_valid = facts.dates_valid && !has(&DATES);
-        Ok(TlsSeen { judged: true, chain_problem, name_problem, dates_valid, ..facts })
+        // A date that only OpenSSL finds wrong, as in a certificate we cannot read.
+        let date = faults.iter().find(|fault| facts.dates_valid && DATES.contains(&fault.as_raw()));
+        let chain_problem = chain_problem.or(date.map(|fault| format!("{}: {fault}", verify::NO_PATH)));
+        Ok(TlsSeen { judged: true, chain_problem, name_problem, ..facts })
     }
 
     /// What a fault says about the chain; `None` for name and dates, which are judged apart.
