@@ -271,11 +271,13 @@ fn has_exited(pid: u32) -> bool {
     stat(&Path::new("/proc").join(pid.to_string())).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'))
 }
 
-/// True when every thread of every process of the group is stopped or has ended.
+/// True when every thread of every process of the group is stopped or has ended. One that
+/// sleeps in the kernel (D) counts: it stops before it runs a single instruction of its own, and a
+/// shell that waits there for a frozen child to become another program does so for ever.
 fn stands_still(group: u32) -> bool {
     let members = entries(Path::new("/proc")).filter(|path| stat(path).is_some_and(|(_, id)| id == group));
     let mut threads = members.flat_map(|path| entries(&path.join("task")).collect::<Vec<_>>());
-    threads.all(|path| stat(&path).is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'Z' | 'X')))
+    threads.all(|path| stat(&path).is_none_or(|(state, _)| matches!(state, 'T' | 't' | 'D' | 'Z' | 'X')))
 }
 
 /// What is in a folder; nothing when it has gone.
