@@ -2,7 +2,7 @@
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
-use hickory_proto::serialize::binary::BinDecodable as _;
+use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder};
 
 use super::{Answer, Data, Outcome, Question, Record};
 use crate::proto::text::decode;
@@ -79,10 +79,10 @@ impl Packet {
         if flags & 0x02 != 0 {
             return Heard::Truncated;
         }
-        match Message::from_bytes(received) {
+        match decode_all(received) {
             Ok(message) => Heard::Answer(self.answer(&message)),
-            Err(error) => Heard::Answer(Answer {
-                outcome: Outcome::Malformed(error.to_string()),
+            Err(why) => Heard::Answer(Answer {
+                outcome: Outcome::Malformed(why),
                 authoritative: false,
                 authenticated: false,
                 zone: None,
@@ -138,6 +138,8 @@ impl Packet {
         let flags = &message.metadata;
         if !records.is_empty() {
             Outcome::Records(records)
+        } else if message.answers.iter().any(|record| !self.belongs(record, end)) {
+            Outcome::Malformed("records that were not asked for".to_owned())
         } else if is_alias && !has_soa && !flags.recursion_available {
             Outcome::Dangling(plain(end))
         } else if message
@@ -152,6 +154,23 @@ impl Packet {
             Outcome::Referral(message.authorities.iter().filter_map(record_of).collect())
         }
     }
+
+    /// Whether a record may stand in the answer section: of the type asked for at the end of
+    /// the aliases, or part of the way there. Others are no proof that there is none.
+    fn belongs(&self, record: &hickory_proto::rr::Record, end: &Name) -> bool {
+        match record.record_type() {
+            RecordType::CNAME | RecordType::DNAME | RecordType::RRSIG => true,
+            kind => kind == self.kind && record.name == *end,
+        }
+    }
+}
+
+/// Reads a message to its end: what the header does not count may be the record that was
+/// asked for.
+fn decode_all(received: &[u8]) -> Result<Message, String> {
+    let mut decoder = BinDecoder::new(received);
+    let message = Message::read(&mut decoder).map_err(|error| error.to_string())?;
+    if decoder.is_empty() { Ok(message) } else { Err(format!("{} bytes behind the end", decoder.len())) }
 }
 
 /// NOERROR without records is NODATA from a resolver. A server that does not resolve sends
