@@ -1,5 +1,7 @@
 //! What the operator wants, files included.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -18,7 +20,7 @@ pub(crate) struct Input {
 }
 
 /// A larger file is not a list of lists.
-const MAX_FILE: u64 = 4 * 1024 * 1024;
+const MAX_FILE: usize = 4 * 1024 * 1024;
 
 impl Input {
     /// Reads the files and puts everything together. Whatever is wrong ends the run before
@@ -81,11 +83,14 @@ where
 {
     let shown = path.display();
     let unreadable = |why: String| ProbeError::local(format!("{option}: cannot read {shown}: {why}"));
-    let size = std::fs::metadata(path).map_err(|error| unreadable(cause(&error)))?.len();
-    if size > MAX_FILE {
-        return Err(unreadable(format!("{size} bytes are too many")));
+    // Measured while it is read: a device does not say how long it is.
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE as u64 + 1).read_to_string(&mut text))
+        .map_err(|error| unreadable(cause(&error)))?;
+    if text.len() > MAX_FILE {
+        return Err(unreadable(format!("more than {MAX_FILE} bytes are too many")));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(cause(&error)))?;
     let mut values = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let value = line.split('#').next().unwrap_or_default().trim();
