@@ -1,5 +1,6 @@
 //! Asks: the addresses of host names, then all lists at once, then the reasons of listings.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use common::net::dns::{Ask, Reply, Settings, Upstream, ask_all};
@@ -163,7 +164,8 @@ impl Asker<'_> {
                 other => problem = Some(format!("cannot resolve {name}: {other}")),
             }
         }
-        addresses.dedup();
+        let mut known = HashSet::new();
+        addresses.retain(|address| known.insert(*address));
         if addresses.is_empty() && problem.is_none() && !replies.is_empty() && !domain_lists {
             problem = Some(format!("cannot resolve {name}: it has no address"));
         }
@@ -242,7 +244,8 @@ impl Asker<'_> {
             seen.rate = self.settings.rate;
         }
         let needed = self.options.dns.sending_time(seen.questions);
-        if needed < self.deadline.left() {
+        // What the burst takes needs no time; a deadline that has passed is a timeout.
+        if needed.is_zero() || needed < self.deadline.left() {
             return Ok(());
         }
         let text = format!(
