@@ -347,7 +347,7 @@ impl<'a> Judged<'a> {
             );
             report.note("overruled", text);
         }
-        if self.target.unfit > 0 && is_only {
+        if self.target.unfit > 0 && is_only && !self.words.is_empty() {
             report.note(
                 "unfit",
                 format!("{} lists take no target of this type and were left out", self.target.unfit),
