@@ -122,12 +122,13 @@ impl Plugin for CheckRbl {
         if let Some(rate) = seen.rate {
             report.note("rate", format!("{} questions, at most {rate} a second (--rate)", seen.questions));
         }
+        add_clean(&judged, &limits, &mut report);
         describe(seen, self.run.verbose, &mut report);
         report
     }
 }
 
-/// A line for each target, worst first; where all is well, one for them all in front.
+/// A line for each target that is not well, worst first; where all is well, one for them all.
 fn add_targets(judged: &[Judged<'_>], limits: &Limits, run: &Run, report: &mut Report) {
     let all_well = judged.iter().all(|one| one.state == State::Ok);
     if all_well && judged.len() > 1 {
@@ -136,7 +137,7 @@ fn add_targets(judged: &[Judged<'_>], limits: &Limits, run: &Run, report: &mut R
         report.add(Finding::new("not_listed", State::Ok, text));
     }
     let alarming = judged.iter().filter(|one| one.state != State::Ok).count();
-    for (place, one) in judged.iter().enumerate() {
+    for (place, one) in judged.iter().enumerate().filter(|(_, one)| !is_one_of_many_clean(judged, one)) {
         if let Some(problem) = one.problem(run) {
             report.add(problem);
             if one.words.is_empty() {
@@ -149,6 +150,18 @@ fn add_targets(judged: &[Judged<'_>], limits: &Limits, run: &Run, report: &mut R
         }
         report.add(finding);
     }
+}
+
+/// A line for each clean target. They come last: of a network there may be more than the
+/// output has room for, and what is wrong with the lists matters more.
+fn add_clean(judged: &[Judged<'_>], limits: &Limits, report: &mut Report) {
+    for one in judged.iter().filter(|one| is_one_of_many_clean(judged, one)) {
+        report.add(Finding { is_note: true, ..one.finding(limits) });
+    }
+}
+
+fn is_one_of_many_clean(judged: &[Judged<'_>], one: &Judged<'_>) -> bool {
+    judged.len() > 1 && one.state == State::Ok
 }
 
 fn record(judged: &[Judged<'_>], thresholds: Thresholds, report: &mut Report) {
