@@ -151,8 +151,9 @@ impl<'a> Exchange<'a> {
 
     /// The server whose turn it is; `None` settles the question.
     fn next_server(&mut self, index: usize) -> Option<SocketAddr> {
-        let servers = &self.upstreams.get(self.asks.get(index)?.upstream)?.servers;
-        let tries = self.flights.get(index)?.as_ref().map_or(0, |flight| flight.tries);
+        let upstream = self.asks.get(index).and_then(|ask| self.upstreams.get(ask.upstream));
+        let servers = upstream.map_or(&[][..], |upstream| upstream.servers.as_slice());
+        let tries = self.flights.get(index).and_then(Option::as_ref).map_or(0, |flight| flight.tries);
         let turn = usize::try_from(tries).unwrap_or_default() % servers.len().max(1);
         let server = servers.get(turn).copied();
         if server.is_none() {
