@@ -12,8 +12,11 @@
     reason = "test code: a broken promise is a panic"
 )]
 
+pub mod dns_message;
 pub mod ini;
 pub mod range;
+pub mod rbl_list;
+pub mod rbl_verdict;
 pub mod render;
 pub mod sasl_steps;
 pub mod smtp_names;
@@ -23,9 +26,12 @@ pub mod smtp_reply;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 9] = [
+    ("dns_message", dns_message::run),
     ("ini", ini::run),
     ("range", range::run),
+    ("rbl_list", rbl_list::run),
+    ("rbl_verdict", rbl_verdict::run),
     ("render", render::run),
     ("sasl_steps", sasl_steps::run),
     ("smtp_names", smtp_names::run),

@@ -238,3 +238,106 @@ fn record_of(record: &hickory_proto::rr::Record) -> Option<Record> {
     };
     Some(Record { name: plain(&record.name), ttl: record.ttl, data })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::dns::Kind;
+    use hickory_proto::rr::Record as WireRecord;
+    use hickory_proto::rr::rdata;
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+
+    const NAME: &str = "2.0.0.127.bl.example";
+
+    fn packet(id: u16) -> Packet {
+        Packet::new(&Question { name: NAME.parse().unwrap(), kind: Kind::A }, id, true).unwrap()
+    }
+
+    /// A response of a resolver, changed in one way.
+    fn response(id: u16, change: impl FnOnce(&mut Message)) -> Vec<u8> {
+        let mut message = Message::new(id, MessageType::Response, OpCode::Query);
+        message.metadata.recursion_available = true;
+        message.add_query(Query::query(Name::from_ascii(format!("{NAME}.")).unwrap(), RecordType::A));
+        change(&mut message);
+        message.to_vec().unwrap()
+    }
+
+    fn a(owner: &str, address: Ipv4Addr) -> WireRecord {
+        WireRecord::from_rdata(Name::from_ascii(owner).unwrap(), 60, RData::A(rdata::A(address)))
+    }
+
+    fn outcome(bytes: &[u8]) -> Option<Outcome> {
+        match packet(7).read(bytes) {
+            Heard::Answer(answer) => Some(answer.outcome),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn question_has_no_frills() {
+        let packet = packet(0x1234);
+        let [header, name] = [&packet.bytes()[..12], &packet.bytes()[12..]];
+        assert_eq!(header, [0x12, 0x34, 0x01, 0x20, 0, 1, 0, 0, 0, 0, 0, 0], "RD and AD, one question");
+        assert_eq!(name, b"\x012\x010\x010\x03127\x02bl\x07example\0\0\x01\0\x01");
+        assert_eq!(packet.id(), 0x1234);
+    }
+
+    #[test]
+    fn records_beside_the_question_are_no_nodata() {
+        let other = |message: &mut Message| {
+            message.add_answer(a("other.example.", Ipv4Addr::new(127, 0, 0, 2)));
+        };
+        assert!(matches!(outcome(&response(7, other)), Some(Outcome::Malformed(_))));
+        assert_eq!(outcome(&response(7, |_| {})), Some(Outcome::NoData));
+    }
+
+    #[test]
+    fn bytes_behind_the_end_are_no_nodata() {
+        let mut bytes = response(7, |_| {});
+        bytes.push(0);
+        assert_eq!(outcome(&bytes), Some(Outcome::Malformed("1 bytes behind the end".into())));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in any::<Vec<u8>>(), fits in any::<bool>()) {
+            let whole = if fits { [&response(7, |_| {})[..], &bytes].concat() } else { bytes };
+            let heard = packet(7).read(&whole);
+            prop_assert!(heard == Heard::Stray || whole.starts_with(&[0, 7]));
+        }
+
+        #[test]
+        fn addresses_are_what_was_sent(octets in prop::collection::vec(any::<[u8; 4]>(), 1..200)) {
+            let addresses: Vec<Ipv4Addr> = octets.into_iter().map(Ipv4Addr::from).collect();
+            let bytes = response(7, |message| {
+                for address in &addresses {
+                    message.add_answer(a(&format!("{NAME}."), *address));
+                }
+            });
+            let found: Vec<Data> =
+                outcome(&bytes).unwrap().records().iter().map(|record| record.data.clone()).collect();
+            prop_assert_eq!(found, addresses.into_iter().map(Data::A).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn another_id_or_another_question_is_a_stray(id in any::<u16>(), at in 12usize..34, flip in 1u8..=255) {
+            let bytes = response(7, |_| {});
+            prop_assert_eq!(packet(id).read(&bytes) == Heard::Stray, id != 7);
+            let mut other = bytes.clone();
+            prop_assume!(at < other.len());
+            other[at] ^= flip;
+            let same_name = other.eq_ignore_ascii_case(&bytes) && other[at].is_ascii_alphabetic();
+            prop_assert_eq!(packet(7).read(&other) == Heard::Stray, !same_name);
+        }
+
+        #[test]
+        fn a_cut_answer_is_none(cut in 0usize..48) {
+            let bytes = response(7, |message| {
+                message.add_answer(a(&format!("{NAME}."), Ipv4Addr::new(127, 0, 0, 2)));
+            });
+            prop_assume!(cut < bytes.len());
+            prop_assert!(!outcome(&bytes[..cut]).is_some_and(|outcome| outcome.is_answer()));
+        }
+    }
+}

@@ -106,6 +106,31 @@ pub fn reverse_name(address: IpAddr) -> DomainName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_name_that_is_taken_can_be_read_again(text in "\\PC{0,80}|([a-zA-Z0-9_-]{1,20}[.]){1,12}") {
+            if let Ok(name) = text.parse::<DomainName>() {
+                let shown = name.to_string();
+                prop_assert!(shown.len() <= MAX_NAME && !shown.ends_with('.'));
+                prop_assert!(shown.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.')), "{shown}");
+                prop_assert_eq!(shown.parse::<DomainName>(), Ok(name));
+            }
+        }
+
+        #[test]
+        fn listed_names_say_the_address_backwards(address in any::<IpAddr>()) {
+            let listed = listed_name(address, &name("bl.example")).unwrap().to_string();
+            let mut labels: Vec<&str> = listed.strip_suffix(".bl.example").unwrap().split('.').collect();
+            labels.reverse();
+            let text = match address {
+                IpAddr::V4(_) => labels.join("."),
+                IpAddr::V6(_) => labels.chunks(4).map(<[&str]>::concat).collect::<Vec<_>>().join(":"),
+            };
+            prop_assert_eq!(text.parse::<IpAddr>(), Ok(address));
+        }
+    }
 
     fn name(text: &str) -> DomainName {
         text.parse().unwrap()
