@@ -38,7 +38,24 @@ impl DnsArgs {
         if self.resolver.is_empty() {
             return Ok(vec![system_servers()?]);
         }
-        Ok(self.resolver.iter().map(|&server| Upstream { servers: vec![server] }).collect())
+        Ok(self.named().into_iter().map(|server| Upstream { servers: vec![server] }).collect())
+    }
+
+    /// How many resolvers are asked independently of each other.
+    #[must_use]
+    pub fn resolvers(&self) -> usize {
+        self.named().len().max(1)
+    }
+
+    /// Those of the command line, each once: nobody has two votes.
+    fn named(&self) -> Vec<SocketAddr> {
+        let mut servers: Vec<SocketAddr> = Vec::new();
+        for &server in &self.resolver {
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+        servers
     }
 
     /// How questions are sent.

@@ -331,7 +331,7 @@ impl<'a> Judged<'a> {
     }
 
     /// Notes that belong to the target: the lists' own words, and what did not count.
-    pub(crate) fn add_notes(&self, report: &mut Report, is_only: bool) {
+    pub(crate) fn add_notes(&self, report: &mut Report, unfit_is_news: bool) {
         for word in self.words.iter().filter(|word| word.is_against()) {
             if let Some(reason) = word.reason {
                 report.note("reason", format!("{}: {}", word.against(), quote(reason)));
@@ -347,17 +347,19 @@ impl<'a> Judged<'a> {
             );
             report.note("overruled", text);
         }
-        if self.target.unfit > 0 && is_only && !self.words.is_empty() {
-            report.note(
-                "unfit",
-                format!("{} lists take no target of this type and were left out", self.target.unfit),
-            );
+        if self.target.unfit > 0 && !self.words.is_empty() {
+            let text = format!("{} lists take no target of this type and were left out", self.target.unfit);
+            if unfit_is_news {
+                report.note("unfit", text);
+            } else {
+                report.context(1, text);
+            }
         }
     }
 }
 
 /// Lists that could not be believed, put together by the reason.
-pub(crate) fn add_unhealthy(judged: &[Judged<'_>], report: &mut Report) {
+pub(crate) fn add_unhealthy(judged: &[Judged<'_>], resolvers: &[String], report: &mut Report) {
     let mut reasons: BTreeMap<&Why, BTreeSet<&str>> = BTreeMap::new();
     for word in judged.iter().flat_map(|one| &one.words) {
         if let Some(why) = word.why() {
@@ -365,6 +367,7 @@ pub(crate) fn add_unhealthy(judged: &[Judged<'_>], report: &mut Report) {
         }
     }
     let many = reasons.len();
+    let is_silent = reasons.keys().any(|why| matches!(why, Why::NoAnswer(_)));
     for (why, zones) in reasons.into_iter().take(MAX_REASONS) {
         let zones: Vec<String> = zones.into_iter().map(str::to_owned).collect();
         let text = format!("{}: {}", why.words(), some(&zones, 20));
@@ -375,6 +378,15 @@ pub(crate) fn add_unhealthy(judged: &[Judged<'_>], report: &mut Report) {
     if many > MAX_REASONS {
         report.note("list_silent", format!("and {} more reasons", many - MAX_REASONS));
     }
+    // The resolver is the first to look at when lists are silent.
+    if is_silent {
+        report.note("asked", asked(resolvers));
+    }
+}
+
+/// Who was asked.
+pub(crate) fn asked(resolvers: &[String]) -> String {
+    format!("asked: {}", resolvers.join(", "))
 }
 
 /// Different reasons that get a line.

@@ -26,7 +26,7 @@ use common::net::{Deadline, ProbeError};
 use common::plugin::{Plugin, Run};
 use common::report::{Condition, Finding, Metric, Perfdata, Report, State, Thresholds};
 
-use judge::{Judged, Limits, add_unhealthy, count, judge};
+use judge::{Judged, Limits, add_unhealthy, asked, count, judge};
 use options::{LimitArgs, ListArgs, TargetArgs};
 
 pub use seen::Seen;
@@ -96,7 +96,7 @@ impl Plugin for CheckRbl {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
-        self.limits.check(self.dns.resolver.len().max(1))
+        self.limits.check(self.dns.resolvers())
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
@@ -112,13 +112,17 @@ impl Plugin for CheckRbl {
             record_times(seen, &mut report);
         }
         add_targets(&judged, &limits, run, &mut report);
+        if judged.is_empty() {
+            report.find("no_target", State::Unknown, "there is no target");
+        }
         if let Some(error) = &seen.cut_short {
             report.add(common::plugin::finding_of(error, &run.states));
         }
+        let is_news = judged.len() == 1 && !self.lists.are_default();
         for one in &judged {
-            one.add_notes(&mut report, judged.len() == 1);
+            one.add_notes(&mut report, is_news);
         }
-        add_unhealthy(&judged, &mut report);
+        add_unhealthy(&judged, &seen.resolvers, &mut report);
         if let Some(rate) = seen.rate {
             report.note("rate", format!("{} questions, at most {rate} a second (--rate)", seen.questions));
         }
@@ -199,7 +203,7 @@ fn describe(seen: &Seen, verbosity: u8, report: &mut Report) {
     if verbosity == 0 {
         return;
     }
-    report.context(1, format!("asked: {}", seen.resolvers.join(", ")));
+    report.context(1, asked(&seen.resolvers));
     for look in &seen.looks {
         let (Some(target), Some(list)) = (seen.targets.get(look.target), seen.lists.get(look.list)) else {
             continue;

@@ -179,6 +179,13 @@ impl FromStr for Share {
     }
 }
 
+impl ListArgs {
+    /// Whether the operator named no list.
+    pub(crate) const fn are_default(&self) -> bool {
+        self.list.is_empty() && self.list_file.is_none()
+    }
+}
+
 impl LimitArgs {
     /// The limits on the score. One that was not given and contradicts the other falls away.
     pub(crate) fn thresholds(&self) -> Thresholds {

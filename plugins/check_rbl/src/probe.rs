@@ -43,12 +43,13 @@ pub(crate) fn probe(options: &CheckRbl, deadline: &Deadline) -> Result<Seen, Pro
     };
     seen.looks = looks(&seen, ways.independent());
     asker.look_up(&mut seen, &ways)?;
-    if options.lists.txt == OnOff::On {
-        asker.reasons(&mut seen, &ways)?;
-    }
+    // The verdict stands before the reasons are asked for.
     let unasked = seen.looks.iter().any(|look| look.said == Said::NotAsked && !is_refuted(&seen, look));
     if unasked || deadline.left().is_zero() {
         seen.cut_short = Some(deadline.timeout());
+    }
+    if options.lists.txt == OnOff::On {
+        asker.reasons(&mut seen, &ways)?;
     }
     Ok(seen)
 }
