@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use common::net::ProbeError;
 use common::net::dns::{Ask, Reply, Upstream};
-use common::proto::dns::{Data, DomainName, Kind, Question};
+use common::proto::dns::{Data, DomainName, Kind, Outcome, Question};
 
 /// Servers asked in turn for one list.
 const MAX_SERVERS: usize = 4;
@@ -26,7 +26,8 @@ pub(crate) fn list_servers(
 
     let asks: Vec<Ask> = zones.iter().map(|zone| question(zone, Kind::Ns)).collect();
     let first = ask(&asks, &all)?;
-    let mut names: Vec<Result<Vec<DomainName>, String>> = first.iter().map(server_names).collect();
+    let mut names: Vec<Result<Vec<DomainName>, String>> =
+        first.iter().zip(zones).map(|(reply, zone)| server_names(reply, zone)).collect();
     let around: Vec<(usize, DomainName)> = first
         .iter()
         .enumerate()
@@ -34,9 +35,9 @@ pub(crate) fn list_servers(
         .filter_map(|(at, reply)| Some((at, reply.answer.zone.as_ref()?.parse().ok()?)))
         .collect();
     let second: Vec<Ask> = around.iter().map(|(_, zone)| question(zone, Kind::Ns)).collect();
-    for (reply, (at, _)) in ask(&second, &all)?.iter().zip(&around) {
+    for (reply, (at, zone)) in ask(&second, &all)?.iter().zip(&around) {
         if let Some(slot) = names.get_mut(*at) {
-            *slot = server_names(reply);
+            *slot = server_names(reply, zone);
         }
     }
 
@@ -67,11 +68,15 @@ pub(crate) fn list_servers(
         .collect())
 }
 
-fn server_names(reply: &Reply) -> Result<Vec<DomainName>, String> {
-    let names: Vec<DomainName> = reply
-        .outcome()
-        .records()
+/// The delegation by a server that does not resolve names them as well.
+fn server_names(reply: &Reply, zone: &DomainName) -> Result<Vec<DomainName>, String> {
+    let (records, delegated) = match reply.outcome() {
+        Outcome::Referral(records) => (records.as_slice(), true),
+        other => (other.records(), false),
+    };
+    let names: Vec<DomainName> = records
         .iter()
+        .filter(|record| !delegated || record.name == zone.as_str())
         .filter_map(|record| match &record.data {
             Data::Ns(name) => name.parse().ok(),
             _ => None,
