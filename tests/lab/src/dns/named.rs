@@ -77,7 +77,7 @@ impl Named {
 {further}}};
 controls {{ }};
 {zones}",
-            port = place.port,
+            port = place.port(),
             further = lines(&options.option_lines),
             zones = options.zones,
         );

@@ -34,7 +34,7 @@ impl Nsd {
 remote-control:
   control-enable: no
 ",
-            port = place.port
+            port = place.port()
         );
         for zone in zones {
             let file = place.write(&format!("{}.zone", zone.name), &zone.text);

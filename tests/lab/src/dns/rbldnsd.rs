@@ -1,5 +1,6 @@
 //! A real rbldnsd: the server behind most public block lists. It speaks UDP alone.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use super::server::{NameServer, Place, Running, as_nobody};
@@ -42,6 +43,7 @@ pub struct RblZone {
     name: String,
     data_set: DataSet,
     data: String,
+    name_servers: String,
 }
 
 impl RblZone {
@@ -57,10 +59,18 @@ impl RblZone {
     #[must_use]
     pub fn dead(name: &str, data_set: DataSet, entries: &str) -> Self {
         let data = format!(
-            "$SOA 300 ns.{name} hostmaster.{name} 2026 7200 3600 604800 60\n$NS 300 ns.{name}\n\
+            "$SOA 300 ns.{name} hostmaster.{name} 2026 7200 3600 604800 60\n\
              $TTL 300\n:127.0.0.2:Listed, see $\n{entries}\n"
         );
-        Self { name: name.to_owned(), data_set, data }
+        Self { name: name.to_owned(), data_set, data, name_servers: format!("ns.{name}") }
+    }
+
+    /// The same list with these name servers in its NS records; rbldnsd has no addresses of
+    /// theirs.
+    #[must_use]
+    pub fn served_by(mut self, names: &[&str]) -> Self {
+        self.name_servers = names.join(" ");
+        self
     }
 }
 
@@ -74,13 +84,27 @@ impl Rbldnsd {
     /// Starts rbldnsd with these zones.
     #[must_use]
     pub fn start(zones: &[RblZone]) -> Self {
-        let place = Place::new();
+        Self::start_in(Place::new(), zones)
+    }
+
+    /// The same on an address of loopback that is free for UDP.
+    #[must_use]
+    pub fn start_at(address: SocketAddr, zones: &[RblZone]) -> Self {
+        Self::start_in(Place::at(address), zones)
+    }
+
+    /// Ends it at once, frozen or not, without a chance to answer what waits.
+    pub fn kill(mut self) {
+        self.running.kill();
+    }
+
+    fn start_in(place: Place, zones: &[RblZone]) -> Self {
         let mut command = Command::new(program("rbldnsd", "rbldnsd"));
         command.arg("-n").args(as_nobody()).arg("-w").arg(place.path());
-        command.arg("-b").arg(format!("127.0.0.1/{}", place.port));
+        command.arg("-b").arg(format!("{}/{}", place.address.ip(), place.port()));
         for (number, zone) in zones.iter().enumerate() {
             let file = format!("zone{number}");
-            place.write(&file, &zone.data);
+            place.write(&file, &format!("$NS 300 {}\n{}", zone.name_servers, zone.data));
             command.arg(format!("{}:{}:{file}", zone.name, zone.data_set.name()));
         }
         Self { running: place.start("rbldnsd", command, None) }

@@ -1,4 +1,4 @@
-//! What the real name servers have in common: a child on a free port of 127.0.0.1 with a
+//! What the real name servers have in common: a child on a free port of loopback with a
 //! folder of its own, ready when it answers by UDP.
 
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ pub trait NameServer {
         self.running().address
     }
 
-    /// Port of 127.0.0.1.
+    /// Port for the same.
     fn port(&self) -> u16 {
         self.running().address.port()
     }
@@ -64,16 +64,31 @@ pub struct Running {
     address: SocketAddr,
 }
 
-/// A folder and a port for a server that is about to start.
+impl Running {
+    pub(super) fn kill(&mut self) {
+        self.daemon.kill_group();
+    }
+}
+
+/// A folder and an address for a server that is about to start.
 #[derive(Debug)]
 pub(super) struct Place {
     folder: TempDir,
-    pub(super) port: u16,
+    pub(super) address: SocketAddr,
 }
 
 impl Place {
+    /// With a free port of 127.0.0.1.
     pub(super) fn new() -> Self {
-        Self { folder: shared_folder(), port: free_port() }
+        Self::at((Ipv4Addr::LOCALHOST, free_port()).into())
+    }
+
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self { folder: shared_folder(), address }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -92,8 +107,8 @@ impl Place {
     pub(super) fn start(self, name: &str, command: Command, marker: Option<&str>) -> Running {
         let log = self.path().join("log");
         let mut daemon = Daemon::spawn(name, command, Group::FromLab, &log);
-        let address = (Ipv4Addr::LOCALHOST, self.port).into();
-        daemon.wait_until(&format!("port {}", self.port), || answers(address));
+        let address = self.address;
+        daemon.wait_until(&format!("port {}", address.port()), || answers(address));
         if let Some(marker) = marker {
             let has_marker = || fs::read_to_string(&log).is_ok_and(|text| text.contains(marker));
             daemon.wait_until(marker, has_marker);

@@ -80,7 +80,7 @@ impl Unbound {
 {others}{local_zones}{further}remote-control:
   control-enable: no
 {zones}",
-            port = place.port,
+            port = place.port(),
             base = place.path().display(),
             local_zones = options.local_zones,
             further = lines(&options.server_lines),
