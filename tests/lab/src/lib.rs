@@ -12,6 +12,7 @@
 //! | [`client`] | a small SMTP client for the lab's own tests |
 //! | [`dns`] | a scripted DNS responder and real name servers |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
+//! | [`namespace`] | a network of its own, with port 53 and its own resolv.conf |
 //! | [`dovecot`] | a real Dovecot as SASL server |
 //! | [`oauth`] | a tiny HTTP server that tells Dovecot which tokens are good |
 //! | [`submission`] | Dovecot's own submission service: client certificates, channel binding |
@@ -39,6 +40,7 @@ pub mod dns;
 pub mod dovecot;
 pub mod exim;
 pub mod lmtp;
+pub mod namespace;
 pub mod oauth;
 pub mod output;
 pub mod peer;

@@ -168,8 +168,13 @@ impl Daemon {
     }
 
     /// Waits until `ready` is true, polling every 2 ms.
-    pub fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) {
-        let until = Instant::now() + PATIENCE;
+    pub fn wait_until(&mut self, what: &str, ready: impl FnMut() -> bool) {
+        self.wait_longer(PATIENCE, what, ready);
+    }
+
+    /// The same for up to this time.
+    pub fn wait_longer(&mut self, limit: Duration, what: &str, mut ready: impl FnMut() -> bool) {
+        let until = Instant::now() + limit;
         while !ready() {
             // Not try_wait: a reaped id could belong to a stranger when stop() signals the group.
             let ended = has_exited(self.pid());

@@ -1,6 +1,9 @@
 //! The few system calls the standard library does not offer: signals by process id,
-//! waiting with resource usage, fork instead of vfork, large receive buffers.
-#![expect(unsafe_code, reason = "kill, waitid, wait4, pre_exec and SO_RCVBUFFORCE have no safe form in std")]
+//! waiting with resource usage, fork instead of vfork, large receive buffers, namespaces.
+#![expect(
+    unsafe_code,
+    reason = "kill, waitid, wait4, pre_exec, SO_RCVBUFFORCE and unshare have no safe form in std"
+)]
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -130,6 +133,13 @@ pub(crate) fn set_receive_buffer(socket: &impl AsFd, bytes: usize) {
             return;
         }
     }
+}
+
+/// Gives the calling thread a network and mounts of its own.
+pub(crate) fn leave_namespaces() -> io::Result<()> {
+    // SAFETY: unshare takes an integer and touches no memory of ours.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn send_signal(target: libc::pid_t, signal: Signal) -> io::Result<()> {
