@@ -8,12 +8,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use lab::cost::{Candidate, Cost, interleaved, median_ms};
 use lab::postfix::{Listener, Postfix, PostfixOptions};
+use tests::package::shipped;
 
 const PEER: &str = "/usr/lib/nagios/plugins/check_smtp";
 const NOISE: f64 = 1.05;
@@ -30,7 +30,7 @@ struct Case {
 
 fn main() -> ExitCode {
     let runs = std::env::var("BENCH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
-    let binary = binary();
+    let binary = shipped("check_smtp_auth");
     let postfix = Postfix::start(&PostfixOptions::default());
     let password_file = postfix.dir().join("probe.pw");
     fs::write(&password_file, "secret\n").expect("writable folder");
@@ -71,13 +71,6 @@ fn main() -> ExitCode {
     let kept = cases.iter().filter(|case| case.measure(runs)).count();
     println!("{kept} of {} cases within their limits", cases.len());
     if kept == cases.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The plugin as shipped; `tests/bench/run` builds it.
-fn binary() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    target.join("dist/check_smtp_auth")
 }
 
 impl Case {

@@ -1,16 +1,22 @@
 //! Icinga 2 in the foreground from a private folder, as the user of Debian's package.
 //!
-//! Its API is off unless a test turns it on; results are read from the state file that the
-//! engine leaves behind, which holds what the API shows.
+//! Its API is off unless a test turns it on; results are read from there, or from the state
+//! file that the engine leaves behind, which holds the same.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 use std::{env, fs};
 
-use lab::process::{Daemon, Group, program, require_root, shared_folder};
+use lab::process::{Daemon, Group, free_port, program, require_root, shared_folder};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::package::{PLUGINS, unpack};
 
 /// The user that Debian's package makes for the engine.
 const USER: &str = "nagios";
@@ -45,15 +51,14 @@ impl Icinga {
         self.folder.path().join(name)
     }
 
-    /// Writes the configuration as on a host: constants, the line that brings the commands,
-    /// objects. The hosts `server` and `six` are there.
+    /// Writes the configuration as on a host: constants beside the usual ones, the line that
+    /// brings the commands, objects. The hosts `server` and `six` are there.
     pub fn configure(&self, constants: &str, commands: &str, objects: &str) {
         let text = format!(
             r#"const NodeName = "lab"
 const ZoneName = NodeName
 const PluginDir = "/usr/lib/nagios/plugins"
 const ManubulonPluginDir = PluginDir
-const PluginContribDir = PluginDir
 {constants}
 include <itl>
 include <plugins>
@@ -138,4 +143,127 @@ object Host "six" {{ check_command = "dummy"; address6 = "::1"; enable_active_ch
         }
         results
     }
+}
+
+/// An engine on a host that has the package, with its REST interface.
+#[derive(Debug)]
+pub struct Installed {
+    /// The engine.
+    pub icinga: Icinga,
+    /// Folder of the plugins.
+    pub plugins: PathBuf,
+    port: u16,
+}
+
+/// What an engine may take to start and to run its first checks on a busy machine.
+const FIRST_CHECKS: Duration = Duration::from_secs(60);
+
+impl Installed {
+    /// Unpacks the package and makes the certificates the interface wants; `None` where the
+    /// engine cannot run.
+    #[must_use]
+    pub fn prepare(package: &Path, what: &str) -> Option<Self> {
+        let icinga = Icinga::prepare(what)?;
+        unpack(package, &icinga.path("root"));
+        overlay_includes(&icinga);
+        make_certificates(&icinga);
+        Some(Self { plugins: icinga.path("root").join(PLUGINS), port: free_port(), icinga })
+    }
+
+    /// Configures with these services, and validates. Both the suite's and Icinga's own
+    /// commands of contributed plugins lead to the plugins of the package.
+    pub fn configure(&self, objects: &str) {
+        let plugins = self.plugins.display();
+        let constants =
+            format!("const VedettePluginDir = \"{plugins}\"\nconst PluginContribDir = \"{plugins}\"");
+        let interface = format!(
+            "object ApiListener \"api\" {{ bind_host = \"127.0.0.1\"; bind_port = {} }}\n\
+             object ApiUser \"lab\" {{ password = \"lab\"; permissions = [ \"objects/query/*\" ] }}",
+            self.port
+        );
+        self.icinga.configure(&constants, "include <plugins-contrib>", &format!("{objects}\n{interface}"));
+        let output = self.icinga.validate();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// Waits until each of so many services has a result; those by the name of the service.
+    pub fn results(&self, daemon: &mut Daemon, count: usize) -> BTreeMap<String, Value> {
+        let mut results = BTreeMap::new();
+        daemon.wait_longer(FIRST_CHECKS, "the results in the API", || {
+            results = self.services();
+            let complete = results.len() == count && results.values().all(Value::is_object);
+            if !complete {
+                sleep(Duration::from_millis(100));
+            }
+            complete
+        });
+        results
+    }
+
+    /// The last results; nothing while it does not answer.
+    fn services(&self) -> BTreeMap<String, Value> {
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-quiet", "-no_ign_eof", "-connect", &format!("127.0.0.1:{}", self.port)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // lab:lab
+        let request = "GET /v1/objects/services?attrs=last_check_result HTTP/1.1\r\nHost: lab\r\n\
+                       Accept: application/json\r\nAuthorization: Basic bGFiOmxhYg==\r\nConnection: close\r\n\r\n";
+        let mut input = client.stdin.take().unwrap();
+        // It may have ended already, because nobody listens yet.
+        let _ = input.write_all(request.as_bytes());
+        let output = client.wait_with_output().unwrap();
+        drop(input);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let answer: Value = serde_json::from_str(body).unwrap_or_default();
+        let services = answer["results"].as_array().cloned().unwrap_or_default();
+        services
+            .iter()
+            .map(|one| {
+                let name = one["name"].as_str().unwrap().split_once('!').unwrap().1;
+                (name.to_owned(), one["attrs"]["last_check_result"].clone())
+            })
+            .collect()
+    }
+}
+
+/// The engine's includes as they are with the package installed.
+fn overlay_includes(icinga: &Icinga) {
+    let include = icinga.path("include");
+    let contrib = include.join("plugins-contrib.d");
+    fs::create_dir_all(&contrib).unwrap();
+    let link = |from: &Path, to: &Path| {
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let _ = symlink(entry.path(), to.join(entry.file_name()));
+        }
+    };
+    link(Path::new("/usr/share/icinga2/include/plugins-contrib.d"), &contrib);
+    link(&icinga.path("root/usr/share/icinga2/include/plugins-contrib.d"), &contrib);
+    link(Path::new("/usr/share/icinga2/include"), &include);
+    // A link would lead out of the overlay: the files beside it are read relative to it.
+    let entry = include.join("plugins-contrib");
+    fs::remove_file(&entry).unwrap();
+    fs::copy("/usr/share/icinga2/include/plugins-contrib", entry).unwrap();
+}
+
+fn make_certificates(icinga: &Icinga) {
+    let certificates = icinga.path("lib/certs");
+    fs::create_dir_all(&certificates).unwrap();
+    icinga.hand_over();
+    let file = |name: &str| certificates.join(name).to_str().unwrap().to_owned();
+    let (key, request, certificate) = (file("lab.key"), file("lab.csr"), file("lab.crt"));
+    for step in [
+        &["pki", "new-ca"][..],
+        &["pki", "new-cert", "--cn", "lab", "--key", &key, "--csr", &request],
+        &["pki", "sign-csr", "--csr", &request, "--cert", &certificate],
+    ] {
+        let output = icinga.command(step).output().unwrap();
+        assert!(output.status.success(), "{step:?}: {output:?}");
+    }
+    fs::copy(icinga.path("lib/ca/ca.crt"), certificates.join("ca.crt")).unwrap();
 }

@@ -13,6 +13,7 @@
 
 pub mod icinga;
 pub mod mail;
+pub mod package;
 pub mod rbl;
 
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
-//! The Debian package as `packaging/build` left it: what is in it, that it can be installed,
-//! removed and built again, and that Icinga 2 runs a check from it without a word of setup.
+//! The Debian package as `packaging/build` left it: what is in it, and that it can be
+//! installed, removed and built again. What an engine makes of it: `package_icinga.rs`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,22 +10,16 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::process::Command;
 use std::{env, fs};
 
-use lab::process::{free_port, shared_folder};
-use lab::smtpd::{Submission, SubmissionOptions};
+use lab::process::shared_folder;
 use packaging_gen::plugins;
-use serde_json::Value;
-use tests::icinga::Icinga;
+use tests::package::{PLUGINS, package, said, target, unpack, workspace};
 
 const NAME: &str = "vedette-plugins";
-const PLUGINS: &str = "usr/lib/vedette/plugins";
 /// Names that monitoring-plugins-contrib has in `/usr/lib/nagios/plugins`.
 const TAKEN: [&str; 3] = ["check_rbl", "check_ssl_cert", "check_mysql_health"];
 const SECRET: &str = "Zx9-unlikely-word";
@@ -217,204 +211,7 @@ fn it_passes_lintian() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-#[test]
-fn icinga_runs_a_check_from_it_and_shows_no_password() {
-    let Some(package) = package() else { return };
-    let Some(icinga) = Icinga::prepare("Icinga 2 runs a check from the package") else { return };
-    unpack(&package, &icinga.path("root"));
-    let users = BTreeMap::from([("probe".to_owned(), SECRET.to_owned())]);
-    let server = Submission::start(SubmissionOptions { users, ..SubmissionOptions::default() });
-    fs::copy(server.ca_file(), icinga.path("ca.pem")).unwrap();
-    // Accepts connections and stays silent, so that there is time to look at the process.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    overlay_includes(&icinga);
-    let plugins = icinga.path("root").join(PLUGINS);
-    let api = Api::prepare(&icinga);
-    let objects = OBJECTS
-        .replace("@CA@", icinga.path("ca.pem").to_str().unwrap())
-        .replace("@PORT@", &server.port().to_string())
-        .replace("@SILENT@", &silent.local_addr().unwrap().port().to_string())
-        .replace("@SECRET@", SECRET);
-    icinga.configure(
-        &format!("const VedettePluginDir = \"{}\"", plugins.display()),
-        "include <plugins-contrib>",
-        &format!("{objects}\n{}", api.objects()),
-    );
-    let output = icinga.validate();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-
-    let mut daemon = icinga.start();
-    let mut hanging = None;
-    daemon.wait_until("a check of the silent server", || {
-        hanging = running(&plugins.join("check_smtp_auth"), "slow.lab.test");
-        hanging.is_some()
-    });
-    let process = hanging.unwrap();
-    assert!(!process.arguments.contains(SECRET), "{}", process.arguments);
-    assert!(process.environment.contains(&format!("VEDETTE_SMTP_AUTH_PASSWORD={SECRET}")));
-
-    let mut shown = Value::Null;
-    daemon.wait_until("the results in the API", || {
-        shown = api.services();
-        shown.as_array().is_some_and(|all| {
-            all.len() == 2 && all.iter().all(|one| one["attrs"]["last_check_result"].is_object())
-        })
-    });
-    daemon.stop_within(Duration::from_secs(10));
-    let log = daemon.log_text();
-    assert!(!log.contains("warning/") && !log.contains(SECRET), "{log}");
-    assert!(!shown.to_string().contains(SECRET), "{shown}");
-    let result = |name: &str| {
-        let all = shown.as_array().unwrap();
-        all.iter().find(|one| one["name"] == format!("server!{name}")).unwrap()["attrs"]["last_check_result"]
-            .clone()
-    };
-    let good = result("good");
-    assert_eq!(good["state"], 0.0, "{good}");
-    assert!(good["output"].as_str().unwrap().starts_with("SMTP_AUTH OK: probe logged in"), "{good}");
-    assert!(good["command"].to_string().contains("--password-env"), "{good}");
-    let slow = result("slow");
-    assert!(slow["output"].as_str().unwrap().contains("while waiting for the banner"), "{slow}");
-    assert!(!format!("{:?}", icinga.results()).contains(SECRET), "the state file");
-}
-
-const OBJECTS: &str = r#"
-template Service "vedette" {
-	host_name = "server"
-	check_command = "vedette_smtp_auth"
-	check_interval = 1s
-	retry_interval = 1s
-	max_check_attempts = 1
-	vars.smtp_auth_hostname = "localhost"
-	vars.smtp_auth_ipv4 = true
-	vars.smtp_auth_ca_file = "@CA@"
-	vars.smtp_auth_user = "probe"
-	vars.smtp_auth_password = "@SECRET@"
-	vars.smtp_auth_helo = name + ".lab.test"
-}
-object Service "good" { import "vedette"; vars.smtp_auth_port = @PORT@ }
-object Service "slow" { import "vedette"; vars.smtp_auth_port = @SILENT@; vars.smtp_auth_timeout = 2 }
-"#;
-
-/// The engine's includes as they are with the package installed.
-fn overlay_includes(icinga: &Icinga) {
-    let include = icinga.path("include");
-    let contrib = include.join("plugins-contrib.d");
-    fs::create_dir_all(&contrib).unwrap();
-    let link = |from: &Path, to: &Path| {
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let _ = symlink(entry.path(), to.join(entry.file_name()));
-        }
-    };
-    link(Path::new("/usr/share/icinga2/include/plugins-contrib.d"), &contrib);
-    link(&icinga.path("root/usr/share/icinga2/include/plugins-contrib.d"), &contrib);
-    link(Path::new("/usr/share/icinga2/include"), &include);
-    // A link would lead out of the overlay: the files beside it are read relative to it.
-    let entry = include.join("plugins-contrib");
-    fs::remove_file(&entry).unwrap();
-    fs::copy("/usr/share/icinga2/include/plugins-contrib", entry).unwrap();
-}
-
-/// The REST interface of an engine.
-struct Api {
-    port: u16,
-}
-
-impl Api {
-    /// Makes the certificates it wants.
-    fn prepare(icinga: &Icinga) -> Self {
-        let certificates = icinga.path("lib/certs");
-        fs::create_dir_all(&certificates).unwrap();
-        icinga.hand_over();
-        let file = |name: &str| certificates.join(name).to_str().unwrap().to_owned();
-        let (key, request, certificate) = (file("lab.key"), file("lab.csr"), file("lab.crt"));
-        for step in [
-            &["pki", "new-ca"][..],
-            &["pki", "new-cert", "--cn", "lab", "--key", &key, "--csr", &request],
-            &["pki", "sign-csr", "--csr", &request, "--cert", &certificate],
-        ] {
-            let output = icinga.command(step).output().unwrap();
-            assert!(output.status.success(), "{step:?}: {output:?}");
-        }
-        fs::copy(icinga.path("lib/ca/ca.crt"), certificates.join("ca.crt")).unwrap();
-        Self { port: free_port() }
-    }
-
-    fn objects(&self) -> String {
-        format!(
-            "object ApiListener \"api\" {{ bind_host = \"127.0.0.1\"; bind_port = {} }}\n\
-             object ApiUser \"lab\" {{ password = \"lab\"; permissions = [ \"objects/query/*\" ] }}",
-            self.port
-        )
-    }
-
-    /// Names and last results; null while it does not answer.
-    fn services(&self) -> Value {
-        let mut client = Command::new("openssl")
-            .args(["s_client", "-quiet", "-no_ign_eof", "-connect", &format!("127.0.0.1:{}", self.port)])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // lab:lab
-        let request = "GET /v1/objects/services?attrs=last_check_result HTTP/1.1\r\nHost: lab\r\n\
-                       Accept: application/json\r\nAuthorization: Basic bGFiOmxhYg==\r\nConnection: close\r\n\r\n";
-        let mut input = client.stdin.take().unwrap();
-        // It may have ended already, because nobody listens yet.
-        let _ = input.write_all(request.as_bytes());
-        let output = client.wait_with_output().unwrap();
-        drop(input);
-        let text = String::from_utf8_lossy(&output.stdout);
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).map_or(Value::Null, |answer: Value| answer["results"].clone())
-    }
-}
-
-struct Process {
-    arguments: String,
-    environment: String,
-}
-
-/// A process of this program with this word in its arguments.
-fn running(program: &Path, word: &str) -> Option<Process> {
-    let program = program.canonicalize().unwrap();
-    let text = |path: PathBuf| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "));
-    fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path()).find_map(|process| {
-        if fs::read_link(process.join("exe")).ok()? != program {
-            return None;
-        }
-        let arguments = text(process.join("cmdline")).ok()?;
-        let environment = text(process.join("environ")).ok()?;
-        arguments.contains(word).then_some(Process { arguments, environment })
-    })
-}
-
 // ---- the package ----
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
-
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
-}
-
-/// The package of the last `packaging/build`; `None` where none can be made.
-fn package() -> Option<PathBuf> {
-    if env::var_os("VEDETTE_WITHOUT_PACKAGE").is_some() {
-        eprintln!("!! LEFT OUT: the package: dpkg-dev is missing");
-        return None;
-    }
-    let folder = target().join("packages");
-    let found = fs::read_dir(&folder).ok().and_then(|entries| {
-        entries
-            .map(|entry| entry.unwrap().path())
-            .find(|path| path.extension().is_some_and(|end| end == "deb"))
-    });
-    Some(found.unwrap_or_else(|| panic!("no package in {}: run packaging/build", folder.display())))
-}
 
 struct Entry {
     mode: String,
@@ -441,10 +238,6 @@ fn unpacked(package: &Path) -> tempfile::TempDir {
     folder
 }
 
-fn unpack(package: &Path, folder: &Path) {
-    said(Command::new("dpkg-deb").arg("-x").arg(package).arg(folder));
-}
-
 /// Regular files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -457,11 +250,4 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// What a command says when it succeeds.
-fn said(command: &mut Command) -> String {
-    let output: Output = command.env("LC_ALL", "C").output().unwrap();
-    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
