@@ -12,6 +12,7 @@
 )]
 
 pub mod icinga;
+pub mod lists;
 pub mod mail;
 pub mod package;
 pub mod rbl;

@@ -3,19 +3,13 @@
 //! `tests/bench/run`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test code")]
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use lab::cost::Candidate;
+use lab::dns::Responder;
 use lab::smtpd::{BeforeTls, Submission, SubmissionOptions};
-
-/// The plugin as shipped.
-fn shipped(name: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    let path = target.join("dist").join(name);
-    assert!(path.exists(), "{} is missing: tests/run builds it", path.display());
-    path
-}
+use tests::lists;
+use tests::package::shipped;
 
 fn at_most(what: &str, measured: u64, limit: u64) {
     println!("{what}: {measured} (limit {limit})");
@@ -54,16 +48,25 @@ impl Login {
     }
 }
 
-#[test]
-fn smtp_auth_start_instructions() {
-    let binary = shipped("check_smtp_auth");
+/// Every plugin: what it costs to find out that nothing is to be done.
+fn starts(name: &str) {
+    let binary = shipped(name);
     at_most("--version", Candidate::new(&binary, ["--version"]).instructions(), 600_000);
     at_most("argument error", Candidate::new(&binary, ["--no-such-option"]).instructions(), 600_000);
 }
 
+fn is_small(name: &str, limit: u64) {
+    at_most("bytes", std::fs::metadata(shipped(name)).unwrap().len(), limit);
+}
+
+#[test]
+fn smtp_auth_start_instructions() {
+    starts("check_smtp_auth");
+}
+
 #[test]
 fn smtp_auth_size() {
-    at_most("bytes", std::fs::metadata(shipped("check_smtp_auth")).unwrap().len(), 2_600_000);
+    is_small("check_smtp_auth", 2_600_000);
 }
 
 #[test]
@@ -83,4 +86,61 @@ fn smtp_auth_peak_memory() {
     let login = Login::new();
     at_most("plain login, KiB", login.plain().peak_rss_kib(), 5 * 1024);
     at_most("STARTTLS login, KiB", login.starttls().peak_rss_kib(), 8 * 1024);
+}
+
+/// Lists that work, on a responder that answers at once.
+struct Lists {
+    dns: Responder,
+    names: Vec<String>,
+}
+
+impl Lists {
+    fn new() -> Self {
+        let names = lists::names(60);
+        Self { dns: Responder::start(lists::healthy(&names, Duration::ZERO)), names }
+    }
+
+    /// A check of these arguments through the first `count` lists, which sends so many
+    /// queries.
+    fn candidate(&self, count: usize, queries: usize, more: &[&str]) -> Candidate {
+        let resolver = self.dns.addr().to_string();
+        let lists = lists::arguments(self.names.get(..count).unwrap());
+        let fixed = ["--resolver", &resolver].into_iter().chain(more.iter().copied());
+        let candidate = Candidate::new(shipped("check_rbl"), fixed.map(str::to_owned).chain(lists));
+        self.dns.clear();
+        assert_eq!(candidate.run().code, Some(0), "nothing is listed");
+        assert_eq!(self.dns.query_count(), queries);
+        candidate
+    }
+
+    fn one(&self) -> Candidate {
+        self.candidate(1, 1, &["-H", lists::ADDRESS, "--self-test", "off"])
+    }
+
+    /// With their test points, and the address of the host.
+    fn sixty(&self) -> Candidate {
+        self.candidate(60, 181, &["-H", lists::HOST, "-4"])
+    }
+}
+
+#[test]
+fn rbl_start_instructions() {
+    starts("check_rbl");
+}
+
+#[test]
+fn rbl_size() {
+    is_small("check_rbl", 2_000_000);
+}
+
+#[test]
+fn rbl_instructions() {
+    let lists = Lists::new();
+    at_most("one query", lists.one().instructions(), 900_000);
+    at_most("60 lists and their test points", lists.sixty().instructions(), 8_000_000);
+}
+
+#[test]
+fn rbl_peak_memory() {
+    at_most("60 lists and their test points, KiB", Lists::new().sixty().peak_rss_kib(), 6 * 1024);
 }
