@@ -28,7 +28,6 @@ doc:
 
 # speed and size, measured on the shipped profile
 bench *args:
-    cargo build --profile dist --locked --workspace --bins
     tests/bench/run {{ args }}
 
 # man pages and engine definitions into target/generated

@@ -156,7 +156,7 @@ pub struct Installed {
 }
 
 /// What an engine may take to start and to run its first checks on a busy machine.
-const FIRST_CHECKS: Duration = Duration::from_secs(60);
+const FIRST_CHECKS: Duration = Duration::from_mins(1);
 
 impl Installed {
     /// Unpacks the package and makes the certificates the interface wants; `None` where the
