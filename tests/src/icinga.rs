@@ -156,7 +156,7 @@ pub struct Installed {
 }
 
 /// What an engine may take to start and to run its first checks on a busy machine.
-const FIRST_CHECKS: Duration = Duration::from_mins(1);
+pub const FIRST_CHECKS: Duration = Duration::from_mins(3);
 
 impl Installed {
     /// Unpacks the package and makes the certificates the interface wants; `None` where the
@@ -193,7 +193,7 @@ impl Installed {
             results = self.services();
             let complete = results.len() == count && results.values().all(Value::is_object);
             if !complete {
-                sleep(Duration::from_millis(100));
+                sleep(Duration::from_millis(250));
             }
             complete
         });

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use lab::plugin::find_binary;
 use lab::smtpd::{Submission, SubmissionOptions};
-use tests::icinga::Icinga;
+use tests::icinga::{FIRST_CHECKS, Icinga};
 
 const COMMANDS: &str = "include \"vedette.conf\"";
 const DATE: &str = "2000-01-01";
@@ -74,7 +74,7 @@ fn icinga_passes_arguments_and_results() {
 
     let mut daemon = icinga.start();
     let names = ["file", "secret", "all", "verbose1", "verbose3", "six", "named"];
-    daemon.wait_until("all services to be checked", || {
+    daemon.wait_longer(FIRST_CHECKS, "all services to be checked", || {
         names.iter().all(|name| icinga.path("seen").join(name).is_file())
     });
     // Longer than any check takes here: a result recorded but not yet collected would be lost.

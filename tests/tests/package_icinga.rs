@@ -18,7 +18,7 @@ use lab::dns::{Dnsbl, Names, Record, Responder, ResponderOptions, Zones};
 use lab::namespace::with_resolvers;
 use lab::smtpd::{Submission, SubmissionOptions};
 use serde_json::Value;
-use tests::icinga::Installed;
+use tests::icinga::{FIRST_CHECKS, Installed};
 use tests::package::package;
 
 const SECRET: &str = "Zx9-unlikely-word";
@@ -41,7 +41,7 @@ fn icinga_runs_a_check_from_it_and_shows_no_password() {
 
     let mut daemon = host.icinga.start();
     let mut hanging = None;
-    daemon.wait_until("a check of the silent server", || {
+    daemon.wait_longer(FIRST_CHECKS, "a check of the silent server", || {
         hanging = running(&host.plugins.join("check_smtp_auth"), "slow.lab.test");
         hanging.is_some()
     });
@@ -151,8 +151,8 @@ fn asks_block_lists(host: &Installed) {
 const BLOCK_LISTS: &str = r#"
 template Service "any" {
 	host_name = "server"
-	check_interval = 1s
-	retry_interval = 1s
+	check_interval = 3s
+	retry_interval = 3s
 	max_check_attempts = 1
 }
 template Service "vedette" {
