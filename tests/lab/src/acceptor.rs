@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 pub(crate) struct Stop {
     stopped: Mutex<bool>,
     changed: Condvar,
-    /// A second handle of each open connection: shutting it down wakes a blocked thread.
-    open: Mutex<HashMap<usize, TcpStream>>,
+    /// A second handle of each open socket, by the connection that it serves: shutting it down
+    /// wakes a blocked thread.
+    open: Mutex<HashMap<usize, Vec<TcpStream>>>,
 }
 
 impl Stop {
@@ -30,14 +31,25 @@ impl Stop {
         false
     }
 
-    fn is_set(&self) -> bool {
+    /// Has a further socket of a connection shut down with it when the server stops.
+    pub(crate) fn watch(&self, number: usize, stream: &TcpStream) {
+        if let Ok(second) = stream.try_clone() {
+            self.open.lock().unwrap().entry(number).or_default().push(second);
+        }
+        // set() may have gone through the list just before this socket was in it.
+        if self.is_set() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
         *self.stopped.lock().unwrap()
     }
 
     fn set(&self) {
         *self.stopped.lock().unwrap() = true;
         self.changed.notify_all();
-        for stream in self.open.lock().unwrap().values() {
+        for stream in self.open.lock().unwrap().values().flatten() {
             // The client may have closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -105,13 +117,7 @@ where
             break;
         }
         let Ok((stream, _)) = accepted else { continue };
-        if let Ok(second) = stream.try_clone() {
-            stop.open.lock().unwrap().insert(number, second);
-        }
-        // set() may have gone through the list just before this connection was in it.
-        if stop.is_set() {
-            break;
-        }
+        stop.watch(number, &stream);
         let (stop, handler) = (Arc::clone(stop), Arc::clone(handler));
         threads.push(thread::spawn(move || {
             handler(number, stream, &stop);

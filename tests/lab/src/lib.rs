@@ -6,11 +6,15 @@
 //! | [`plugin`] | runs a built plugin with a clean environment, measures it |
 //! | [`output`] | parses plugin output and refuses whatever the contract forbids |
 //! | [`certs`] | a certificate authority and leaves for servers and clients |
-//! | [`tls`] | rustls configurations for the lab's servers and test clients |
+//! | [`tls`] | rustls configurations for the lab's servers and test clients, a plain TLS service |
 //! | [`peer`] | a TCP server that plays a script, for odd and hostile behaviour |
 //! | [`smtpd`] | an embedded, correct submission server |
 //! | [`client`] | a small SMTP client for the lab's own tests |
 //! | [`dns`] | a scripted DNS responder and real name servers |
+//! | [`tls_script`] | a scripted TLS endpoint: any version, suite, limit and fault, without cryptography |
+//! | [`tls_servers`] | real TLS servers with the truth about their suites, some behind STARTTLS |
+//! | [`tls_probe`] | a ClientHello and what a server makes of it; lists the suites of a server |
+//! | [`relay`] | a TCP relay that makes loopback as slow as a network |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
 //! | [`namespace`] | a network of its own, with port 53 and its own resolv.conf |
 //! | [`dovecot`] | a real Dovecot as SASL server |
@@ -47,12 +51,17 @@ pub mod peer;
 pub mod plugin;
 pub mod postfix;
 pub mod process;
+pub mod relay;
 pub mod s_server;
 pub mod smtpd;
 pub mod submission;
 pub mod tls;
+pub mod tls_probe;
+pub mod tls_script;
+pub mod tls_servers;
 
 mod acceptor;
+mod census;
 mod sys;
 mod wire;
 

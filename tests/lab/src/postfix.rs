@@ -27,7 +27,7 @@ use tempfile::TempDir;
 
 use crate::certs::{Authority, LeafOptions};
 use crate::dovecot::{Dovecot, DovecotOptions};
-use crate::process::{Daemon, Group, free_port, has_ipv6, program, require_root, shared_folder};
+use crate::process::{Daemon, Group, account, free_port, has_ipv6, program, require_root, shared_folder};
 
 /// The services of one Postfix, each on its own port of 127.0.0.1 (and ::1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,15 +236,6 @@ fn write_queue(base: &Path) {
 fn folder(path: &Path, mode: u32) {
     fs::create_dir(path).expect("the lab's folder is writable");
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("the folder is ours");
-}
-
-/// Numeric id of an account; the third field in both files.
-fn account(file: &str, name: &str) -> u32 {
-    let text = fs::read_to_string(file).expect("the account files are readable");
-    let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let row = rows.find(|row| row[0] == name);
-    let id = row.and_then(|row| row.get(2).and_then(|id| id.parse().ok()));
-    id.unwrap_or_else(|| panic!("postfix is not installed ({name} missing in {file}): tests/run installs it"))
 }
 
 fn daemon_folder() -> PathBuf {

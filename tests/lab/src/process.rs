@@ -67,6 +67,16 @@ pub fn prepared(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("lab/{name} is missing in the target folder: tests/run prepares it"))
 }
 
+/// Numeric id of an account that a package makes; the third field in `/etc/passwd` as well as
+/// in `/etc/group`.
+pub(crate) fn account(file: &str, name: &str) -> u32 {
+    let text = std::fs::read_to_string(file).expect("the account files are readable");
+    let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let row = rows.find(|row| row[0] == name);
+    let id = row.and_then(|row| row.get(2).and_then(|id| id.parse().ok()));
+    id.unwrap_or_else(|| panic!("{name} is not installed (missing in {file}): tests/run installs it"))
+}
+
 /// Whether a scenario has to be left out because this run has no root (`tests/run` as an
 /// ordinary user sets `VEDETTE_WITHOUT_ROOT`), and says so.
 #[must_use]
@@ -164,7 +174,12 @@ impl Daemon {
     /// Waits until something listens on the port of 127.0.0.1, without connecting: a server
     /// that starts a process for each connection would start one for nobody.
     pub fn wait_listening(&mut self, port: u16) {
-        self.wait_until(&format!("port {port}"), || listens(port));
+        self.wait_listening_within(port, PATIENCE);
+    }
+
+    /// Does the same for a daemon that is slow to start.
+    pub fn wait_listening_within(&mut self, port: u16, patience: Duration) {
+        self.wait_longer(patience, &format!("port {port}"), || listens(port));
     }
 
     /// Waits until `ready` is true, polling every 2 ms.
@@ -263,12 +278,14 @@ fn guard(group: u32) -> Child {
         .expect("there is a shell")
 }
 
-/// Looks the port up in the kernel's table of listening sockets (state 0A).
+/// Looks the port, of 127.0.0.1 or of every address, up in the kernel's table of listening
+/// sockets (state 0A).
 fn listens(port: u16) -> bool {
     let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has /proc");
-    let address = format!("0100007F:{port:04X}");
+    let addresses = ["0100007F", "00000000"].map(|ip| format!("{ip}:{port:04X}"));
     let mut rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
-    rows.any(|row| row.get(1) == Some(&address.as_str()) && row.get(3) == Some(&"0A"))
+    let ours = |address: &str| addresses.iter().any(|known| known == address);
+    rows.any(|row| row.get(1).copied().is_some_and(ours) && row.get(3) == Some(&"0A"))
 }
 
 /// True when the process has ended, reaped or not.

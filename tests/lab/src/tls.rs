@@ -1,13 +1,17 @@
-//! rustls configurations (ring) for the lab's servers and for the clients in its tests.
+//! rustls configurations (ring) for the lab's servers and for the clients in its tests, and a
+//! service that speaks TLS and nothing else.
 
+use std::io;
+use std::net::{Ipv4Addr, Shutdown};
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, Stream, SupportedProtocolVersion};
 
+use crate::acceptor::Acceptor;
 use crate::certs::{Authority, Leaf};
 
 /// Which protocol versions a server speaks.
@@ -95,4 +99,32 @@ fn chain_and_key(leaf: &Leaf) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'s
     let chain = leaf.chain_der.iter().cloned().map(CertificateDer::from).collect();
     let key = PrivatePkcs8KeyDer::from(leaf.key_der.clone());
     (chain, key.into())
+}
+
+/// A running service of TLS and nothing else; stops when dropped.
+#[derive(Debug)]
+pub struct Service {
+    acceptor: Acceptor,
+}
+
+impl Service {
+    /// Listens on a free port of 127.0.0.1, completes handshakes and reads until the client goes.
+    #[must_use]
+    pub fn start(config: Arc<ServerConfig>) -> Self {
+        let acceptor = Acceptor::start((Ipv4Addr::LOCALHOST, 0).into(), move |_, mut stream, _| {
+            let mut tls = ServerConnection::new(Arc::clone(&config)).expect("a good configuration");
+            // An error was told to the client by an alert, or the client is gone.
+            let _ = io::copy(&mut Stream::new(&mut tls, &mut stream), &mut io::sink());
+            let _ = stream.shutdown(Shutdown::Write);
+            // Unread bytes would make the end a reset, which overtakes the alert.
+            let _ = io::copy(&mut stream, &mut io::sink());
+        });
+        Self { acceptor }
+    }
+
+    /// Port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.acceptor.address().port()
+    }
 }
