@@ -11,7 +11,8 @@ use crate::report::{Format, Seconds, State, parse_size};
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Run and output")]
 pub struct RunArgs {
-    /// Seconds the whole check may take, name look-up included [default: 10]
+    // Help and manual learn the default from the plugin: see common::plugin::with_defaults.
+    /// Seconds the whole check may take, name look-up included
     #[arg(short, long, value_name = "SECONDS")]
     pub timeout: Option<Seconds>,
     /// State when the timeout is reached

@@ -106,9 +106,8 @@ impl TlsArgs {
     }
 }
 
-/// Days of certificate life left.
+/// Days of certificate life left. The plugin says under which heading.
 #[derive(Args, Clone, Copy, Debug, Default)]
-#[command(next_help_heading = "TLS")]
 pub struct CertificateArgs {
     /// WARNING when a certificate of the chain has fewer days left [default: 21]
     #[arg(long, value_name = "DAYS")]

@@ -64,7 +64,7 @@ pub struct CheckSmtpAuth {
     tls: TlsMode,
     #[command(flatten)]
     tls_options: TlsArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "TLS")]
     certificate: CertificateArgs,
     #[command(flatten)]
     smtp: SmtpArgs,

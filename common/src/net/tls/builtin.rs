@@ -38,7 +38,7 @@ impl Connector {
             Trust::System | Trust::Anyone => None,
         };
         let provider = Arc::new(ring::default_provider());
-        let recorder = Arc::new(Recorder::new(provider.signature_verification_algorithms));
+        let recorder = Arc::new(Recorder::verifying(provider.signature_verification_algorithms));
         let config = client_config(options, provider, Arc::clone(&recorder))?;
         Ok(Self { config: Arc::new(config), recorder, server_name, trust: options.trust.clone(), anchors })
     }
@@ -46,10 +46,11 @@ impl Connector {
     /// Judges the recorded chain. Loads the system's CA certificates if they are needed.
     fn judge(&self) -> Result<TlsSeen, ProbeError> {
         let chain = self.recorder.chain();
+        let judged = |anchors| verify::judge(&chain, Some(&self.server_name), anchors).tls;
         match (&self.anchors, &self.trust) {
-            (Some(anchors), _) => Ok(verify::judge(&chain, &self.server_name, Some(anchors))),
-            (None, Trust::Anyone) => Ok(verify::judge(&chain, &self.server_name, None)),
-            (None, _) => Ok(verify::judge(&chain, &self.server_name, Some(&Anchors::from_system()?))),
+            (Some(anchors), _) => Ok(judged(Some(anchors))),
+            (None, Trust::Anyone) => Ok(judged(None)),
+            (None, _) => Ok(judged(Some(&Anchors::from_system()?))),
         }
     }
 
@@ -61,26 +62,12 @@ impl Connector {
 
 impl Library for Connector {
     fn handshake(&self, mut stream: TimedStream) -> Result<(TlsStream, TlsSeen), Box<HandshakeFailure>> {
-        let deadline = stream.deadline().clone();
-        deadline.enter(Phase::NegotiatingTls);
+        stream.deadline().enter(Phase::NegotiatingTls);
         let mut connection = ClientConnection::new(Arc::clone(&self.config), self.server_name.clone())
             .map_err(|error| self.failed(tls_error(&error), &[]))?;
         let mut first = FirstBytes::default();
-        while connection.is_handshaking() {
-            let step = if connection.wants_write() {
-                connection.write_tls(&mut stream).map(|_| ())
-            } else {
-                read_step(&mut connection, &mut first.over(&mut stream))
-            };
-            if let Err(error) = step {
-                // The alert, so that the server's log names the reason too.
-                let _ = connection.write_tls(&mut stream);
-                let error = match tls_cause(&error) {
-                    Some(cause) => tls_error(cause),
-                    None => ProbeError::from_io(&error, Phase::NegotiatingTls, deadline.limit()),
-                };
-                return Err(self.failed(error, first.bytes()));
-            }
+        if let Err(error) = shake_hands(&mut connection, &mut stream, &mut first) {
+            return Err(self.failed(error, first.bytes()));
         }
         let mut seen = self.judge().map_err(|error| self.failed(error, &[]))?;
         seen.version = connection.protocol_version().map(version_name).unwrap_or_default();
@@ -130,6 +117,30 @@ impl TlsSession for StreamOwned<ClientConnection, TimedStream> {
     }
 }
 
+/// Runs a handshake to its end.
+pub(super) fn shake_hands(
+    connection: &mut ClientConnection,
+    stream: &mut TimedStream,
+    first: &mut FirstBytes,
+) -> Result<(), ProbeError> {
+    while connection.is_handshaking() {
+        let step = if connection.wants_write() {
+            connection.write_tls(stream).map(|_| ())
+        } else {
+            read_step(connection, &mut first.over(stream))
+        };
+        if let Err(error) = step {
+            // The alert, so that the server's log names the reason too.
+            let _ = connection.write_tls(stream);
+            return Err(match tls_cause(&error) {
+                Some(cause) => tls_error(cause),
+                None => ProbeError::from_io(&error, Phase::NegotiatingTls, stream.deadline().limit()),
+            });
+        }
+    }
+    Ok(())
+}
+
 fn read_step(connection: &mut ClientConnection, stream: &mut impl Read) -> io::Result<()> {
     if connection.read_tls(stream)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -146,7 +157,7 @@ fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn tls_error(error: &rustls::Error) -> ProbeError {
+pub(super) fn tls_error(error: &rustls::Error) -> ProbeError {
     let failure = handshake_failed(error_words(error));
     if is_mismatch(error) {
         failure.with_hint(
@@ -189,9 +200,13 @@ fn error_words(error: &rustls::Error) -> String {
 
 /// The name of RFC 8446 section 6, `handshake_failure`, which servers' logs use as well.
 pub(super) fn alert_name(alert: rustls::AlertDescription) -> String {
+    snake_case(&format!("{alert:?}"))
+}
+
+pub(super) fn snake_case(camel_case: &str) -> String {
     let mut name = String::new();
     let mut after_small = false;
-    for c in format!("{alert:?}").chars() {
+    for c in camel_case.chars() {
         if after_small && c.is_ascii_uppercase() {
             name.push('_');
         }

@@ -1,6 +1,8 @@
 //! The facts of a certificate that an operator asks for.
 
-use rustls::pki_types::CertificateDer;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::{Deserialize, Serialize};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -33,21 +35,29 @@ impl CertificateSeen {
     /// Reads a certificate; `None` when it is none.
     #[must_use]
     pub fn parse(der: &CertificateDer<'_>) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        X509Certificate::from_der(der).ok().map(|(_, certificate)| Self::of(&certificate))
+    }
+
+    /// The last moment of its life.
+    pub(super) fn end(&self) -> Option<UnixTime> {
+        u64::try_from(self.not_after).ok().map(|end| UnixTime::since_unix_epoch(Duration::from_secs(end)))
+    }
+
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
         let names = certificate
             .subject_alternative_name()
             .ok()
             .flatten()
             .map(|extension| extension.value.general_names.iter().filter_map(name).take(NAMES_KEPT).collect())
             .unwrap_or_default();
-        Some(Self {
+        Self {
             subject: shortened(distinguished_name(certificate.subject())),
             issuer: shortened(distinguished_name(certificate.issuer())),
             names,
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             serial: certificate.raw_serial().iter().take(32).map(|byte| format!("{byte:02x}")).collect(),
-        })
+        }
     }
 }
 
@@ -109,6 +119,6 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn shortened(text: String) -> String {
+pub(super) fn shortened(text: String) -> String {
     if text.len() <= TEXT_KEPT { text } else { text.chars().take(TEXT_KEPT / 4).collect() }
 }

@@ -6,8 +6,11 @@
 //! judged afterwards, one by one. So a bad certificate still shows its subject and days.
 //! A caller that is about to send a secret asks [`TlsSeen::trusted`] first.
 
+mod algorithms;
 mod builtin;
+mod captured;
 mod certificate;
+mod details;
 #[cfg(feature = "native-tls")]
 mod native;
 mod recorder;
@@ -31,7 +34,9 @@ use crate::proto::names::Host;
 use crate::proto::sasl::ChannelBinding;
 use crate::proto::text::decode;
 
+pub use captured::{ChainJudge, JudgedChain, fetch_chain};
 pub use certificate::CertificateSeen;
+pub use details::{CertificateDetails, KeyKind, KeySeen, SignatureSeen};
 
 /// Which library speaks TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +107,7 @@ pub struct TlsSeen {
     pub version: String,
     /// IANA name of the cipher suite.
     pub suite: String,
-    /// The name the certificate was held against.
+    /// The name the certificate was held against; empty when it was not.
     pub server_name: String,
     /// The certificates as sent, the server's own first.
     pub chain: Vec<CertificateSeen>,

@@ -104,7 +104,7 @@ impl Connector {
         let chain = ssl.peer_cert_chain().map(certificates).unwrap_or_default();
         let now = UnixTime::now();
         if self.trust == Trust::Anyone {
-            return Ok(verify::facts(chain.clone(), &chain, &self.server_name, now));
+            return Ok(verify::facts(chain.clone(), &chain, Some(&self.server_name), now));
         }
         let faults = faults.lock().map(|faults| faults.clone()).unwrap_or_default();
         let chain_problem = match &faults {
@@ -121,7 +121,7 @@ impl Connector {
         // The whole path must last, the root included: OpenSSL refuses it on that day.
         let path = ssl.verified_chain().filter(|_| chain_problem.is_none()).map(certificates);
         let relevant = path.unwrap_or_else(|| chain.clone());
-        let facts = verify::facts(chain, &relevant, &self.server_name, now);
+        let facts = verify::facts(chain, &relevant, Some(&self.server_name), now);
         // A date that only OpenSSL finds wrong, as in a certificate we cannot read.
         let date = faults.iter().find(|fault| facts.dates_valid && DATES.contains(&fault.as_raw()));
         let chain_problem = chain_problem.or(date.map(|fault| format!("{}: {fault}", verify::NO_PATH)));

@@ -8,17 +8,24 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Keeps the chain instead of judging it. The server's signature over the handshake is
-/// checked as always: whoever shows a certificate must hold its key.
+/// Keeps the chain instead of judging it.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    algorithms: WebPkiSupportedAlgorithms,
+    algorithms: Option<WebPkiSupportedAlgorithms>,
     chain: Mutex<Vec<CertificateDer<'static>>>,
 }
 
 impl Recorder {
-    pub(super) const fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { algorithms, chain: Mutex::new(Vec::new()) }
+    /// One that checks the server's signature over the handshake as always: whoever shows a
+    /// certificate must hold its key.
+    pub(super) const fn verifying(algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { algorithms: Some(algorithms), chain: Mutex::new(Vec::new()) }
+    }
+
+    /// One that only looks, and so takes keys that ring cannot verify with. For peers to which
+    /// nothing is said.
+    pub(super) const fn looking() -> Self {
+        Self { algorithms: None, chain: Mutex::new(Vec::new()) }
     }
 
     /// The certificates of the last handshake, the server's own first.
@@ -50,7 +57,10 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        match &self.algorithms {
+            Some(algorithms) => verify_tls12_signature(message, certificate, signature, algorithms),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -59,13 +69,27 @@ impl ServerCertVerifier for Recorder {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        match &self.algorithms {
+            Some(algorithms) => verify_tls13_signature(message, certificate, signature, algorithms),
+            None => Ok(HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        match &self.algorithms {
+            Some(algorithms) => algorithms.supported_schemes(),
+            None => ALL_SCHEMES.map(SignatureScheme::from).to_vec(),
+        }
     }
 }
+
+/// What servers sign a handshake of TLS 1.3 with, the usual first: ECDSA, EdDSA, RSA-PSS, ECDSA
+/// with brainpool curves (RFC 8734), ML-DSA; SHA-1, which RFC 8446 section 4.2.3 leaves to old
+/// certificates.
+const ALL_SCHEMES: [u16; 22] = [
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x081a, 0x081b,
+    0x081c, 0x0904, 0x0905, 0x0906, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201,
+];
 
 /// The first bytes of the server's answer, which tell plaintext from broken TLS.
 #[derive(Debug, Default)]

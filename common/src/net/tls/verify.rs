@@ -4,14 +4,14 @@
 //! checked: a plugin makes no connections beyond the one it was asked for.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::{Cert, EndEntityCert, Error, KeyUsage};
 
+use super::builtin::snake_case;
 use super::certificate::CertificateSeen;
-use super::{TlsSeen, read_certificates};
+use super::{JudgedChain, TlsSeen, read_certificates};
 use crate::net::error::ProbeError;
 
 /// Characters of the names in a sentence, like any other words of the server.
@@ -65,21 +65,29 @@ impl Anchors {
     }
 }
 
-/// Judges a chain against a name now; without anchors only the facts are taken down.
+/// Judges a chain now: without a name only path and dates, without anchors only the facts are
+/// taken down.
 pub(super) fn judge(
     chain: &[CertificateDer<'static>],
-    server_name: &ServerName<'_>,
+    server_name: Option<&ServerName<'_>>,
     anchors: Option<&Anchors>,
-) -> TlsSeen {
+) -> JudgedChain {
     let seen: Vec<CertificateSeen> = chain.iter().filter_map(CertificateSeen::parse).collect();
     let now = UnixTime::now();
-    let (chain_problem, name_problem, path) = match (chain.split_first(), anchors) {
+    let judged = match (chain.split_first(), anchors) {
         (Some((leaf, rest)), Some(anchors)) => judge_leaf(leaf, rest, server_name, anchors, now),
-        (None, Some(_)) => (Some("the server sent no certificate".to_owned()), None, None),
-        (_, None) => (None, None, None),
+        (None, Some(_)) => {
+            let problem = Some("the server sent no certificate".to_owned());
+            Judged { chain_problem: problem, ..Judged::default() }
+        }
+        (_, None) => Judged::default(),
     };
+    let places = judged.path.as_ref().map(|path| {
+        let used = chain.iter().enumerate().filter(|(_, der)| path.contains(der));
+        used.map(|(place, _)| place).collect()
+    });
     // Only what the path uses must last: servers often send an old cross-signed extra.
-    let relevant = match path {
+    let relevant = match judged.path {
         // Every certificate of a path was read already, unless one of the chain is none.
         Some(path) if seen.len() == chain.len() => chain
             .iter()
@@ -91,14 +99,20 @@ pub(super) fn judge(
         None => seen.clone(),
     };
     let facts = facts(seen, &relevant, server_name, now);
-    TlsSeen { judged: anchors.is_some(), chain_problem, name_problem, ..facts }
+    // A date that only webpki reads, in a certificate that we cannot: nothing else would show it.
+    let date = judged.date.filter(|_| facts.dates_valid);
+    let chain_problem =
+        judged.chain_problem.or_else(|| date.map(|error| format!("{NO_PATH}: {}", error_words(&error))));
+    let name_problem = judged.name_problem;
+    let tls = TlsSeen { judged: anchors.is_some(), chain_problem, name_problem, ..facts };
+    JudgedChain { tls, path: places }
 }
 
 /// The facts of a chain before any verdict; `relevant` are the certificates that must last.
 pub(super) fn facts(
     chain: Vec<CertificateSeen>,
     relevant: &[CertificateSeen],
-    server_name: &ServerName<'_>,
+    server_name: Option<&ServerName<'_>>,
     now: UnixTime,
 ) -> TlsSeen {
     let not_after = relevant.iter().map(|one| one.not_after).min();
@@ -107,7 +121,7 @@ pub(super) fn facts(
     TlsSeen {
         version: String::new(),
         suite: String::new(),
-        server_name: server_name.to_str().into_owned(),
+        server_name: server_name.map(|name| name.to_str().into_owned()).unwrap_or_default(),
         judged: false,
         chain_problem: None,
         name_problem: None,
@@ -119,46 +133,78 @@ pub(super) fn facts(
     }
 }
 
-/// Problem of the path, problem of the name, certificates of the verified path if known.
-type Judged = (Option<String>, Option<String>, Option<Vec<CertificateDer<'static>>>);
+/// What webpki says of a chain.
+#[derive(Debug, Default)]
+struct Judged {
+    chain_problem: Option<String>,
+    name_problem: Option<String>,
+    /// Certificates of the verified path, if there is one.
+    path: Option<Vec<CertificateDer<'static>>>,
+    /// The path was valid once, but is not now.
+    date: Option<Error>,
+}
 
 fn judge_leaf(
     leaf: &CertificateDer<'static>,
     rest: &[CertificateDer<'static>],
-    server_name: &ServerName<'_>,
+    server_name: Option<&ServerName<'_>>,
     anchors: &Anchors,
     now: UnixTime,
 ) -> Judged {
     let entity = match EndEntityCert::try_from(leaf) {
         Ok(entity) => entity,
-        Err(error) => return (Some(path_words(&error, anchors)), None, None),
+        Err(error) => {
+            return Judged { chain_problem: Some(path_words(&error, anchors)), ..Judged::default() };
+        }
     };
-    let name_problem = entity
-        .verify_is_valid_for_subject_name(server_name)
-        .err()
-        .map(|_| name_words(CertificateSeen::parse(leaf).as_ref(), server_name));
+    let is_other = |name: &&ServerName<'_>| entity.verify_is_valid_for_subject_name(name).is_err();
+    let name_problem =
+        server_name.filter(is_other).map(|name| name_words(CertificateSeen::parse(leaf).as_ref(), name));
+    let judged = Judged { name_problem, ..Judged::default() };
     // A certificate that was itself handed to us as trusted needs no path: this is how a
     // self-signed server is pinned.
     if anchors.certificates.contains(leaf) {
-        return (None, name_problem, Some(vec![leaf.clone()]));
+        return Judged { path: Some(vec![leaf.clone()]), ..judged };
     }
     match verify_path(&entity, rest, anchors, now) {
-        Ok(path) => (None, name_problem, Some(path)),
-        Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
-            // Judged again at a time when the leaf was valid, so that the dates do not hide
-            // a broken path. An issuer may have ended before the leaf: then no path is
-            // known, and the dates of all certificates as sent tell the story.
-            let within = CertificateSeen::parse(leaf).and_then(|seen| u64::try_from(seen.not_after).ok());
-            let then = UnixTime::since_unix_epoch(Duration::from_secs(within.unwrap_or_default()));
-            match verify_path(&entity, rest, anchors, then) {
-                Ok(path) => (None, name_problem, Some(path)),
-                Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => (None, name_problem, None),
-                Err(error) => (Some(path_words(&error, anchors)), name_problem, None),
-            }
-        }
-        Err(error) => (Some(path_words(&error, anchors)), name_problem, None),
+        Ok(path) => Judged { path: Some(path), ..judged },
+        Err(error) if is_date(&error) => match verify_once(&entity, rest, anchors) {
+            Ok(path) => Judged { path: Some(path), date: Some(error), ..judged },
+            Err(error) => Judged { chain_problem: Some(path_words(&error, anchors)), ..judged },
+        },
+        Err(error) => Judged { chain_problem: Some(path_words(&error, anchors)), ..judged },
     }
 }
+
+const fn is_date(error: &Error) -> bool {
+    matches!(error, Error::CertExpired { .. } | Error::CertNotValidYet { .. })
+}
+
+/// A path at any time, so that the dates do not hide a broken one: all of a path is valid on the
+/// day that its first certificate ends, or never.
+fn verify_once(
+    entity: &EndEntityCert<'_>,
+    rest: &[CertificateDer<'static>],
+    anchors: &Anchors,
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let leaf = entity.der();
+    let ends = std::iter::once(&leaf).chain(rest).filter_map(|der| CertificateSeen::parse(der)?.end());
+    let mut first = None;
+    for end in ends.take(TIMES_TRIED) {
+        let error = match verify_path(entity, rest, anchors, end) {
+            Ok(path) => return Ok(path),
+            Err(error) => error,
+        };
+        first = match first {
+            Some(before) if !is_date(&before) || is_date(&error) => Some(before),
+            _ => Some(error),
+        };
+    }
+    Err(first.unwrap_or(Error::BadDerTime))
+}
+
+/// Longer chains do not happen, but could be made to cost time.
+const TIMES_TRIED: usize = 8;
 
 /// For whom a certificate is, if not for this name.
 pub(super) fn name_words(leaf: Option<&CertificateSeen>, server_name: &ServerName<'_>) -> String {
@@ -199,7 +245,22 @@ fn path_words(error: &Error, anchors: &Anchors) -> String {
         }
         Error::UnsupportedCertVersion => "certificate is X.509 version 1, without names or usages".to_owned(),
         Error::RequiredEkuNotFoundContext(_) => NOT_FOR_SERVERS.to_owned(),
-        Error::InvalidSignatureForPublicKey => FALSE_SIGNATURE.to_owned(),
-        other => format!("{NO_PATH}: {other}"),
+        // ring answers both alike.
+        Error::InvalidSignatureForPublicKey => {
+            format!("{FALSE_SIGNATURE}, or made with an RSA key of less than 2048 bits")
+        }
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            format!("{NO_PATH}: signed with SHA-1 or in another way that nobody should accept")
+        }
+        error if is_date(error) => format!("{NO_PATH}: there is no day on which all of it was valid"),
+        other => format!("{NO_PATH}: {}", error_words(other)),
     }
+}
+
+/// webpki has no words of its own: `name constraint violation`.
+fn error_words(error: &Error) -> String {
+    let debug = format!("{error:?}");
+    let name = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    snake_case(name).replace('_', " ")
 }
