@@ -13,11 +13,13 @@ mod run;
 mod sys;
 mod watchdog;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Parser;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::cli::{RunArgs, UsageError};
 use crate::net::{Deadline, ProbeError};
@@ -25,7 +27,7 @@ use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
 
 #[cfg(feature = "tls")]
 pub use judge::{CERT_DAYS, judge_certificate};
-pub use run::{finding_of, main};
+pub use run::{finding_of, main, with_defaults};
 
 /// A check.
 ///
@@ -75,6 +77,17 @@ pub trait Plugin: Parser {
     /// Judges an observation: no I/O, no clock, no environment, so that it can be
     /// repeated on a saved one.
     fn evaluate(&self, seen: &Self::Seen, run: &Run) -> Report;
+
+    /// What `data` holds in `--output json`: the observation, unless a plugin has something
+    /// that is more to its readers.
+    fn document(&self, seen: &Self::Seen, _run: &Run) -> Value {
+        serde_json::to_value(seen).unwrap_or_default()
+    }
+
+    /// A file to write the document to as well.
+    fn document_file(&self) -> Option<&Path> {
+        None
+    }
 
     /// The states of all conditions in this run.
     fn states(&self) -> StateTable {

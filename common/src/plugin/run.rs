@@ -39,13 +39,26 @@ fn command<P: Plugin>() -> Command {
     P::command().override_usage(format!("{} [OPTIONS]", P::NAME))
 }
 
+/// The command with what only the plugin knows of the common options, for help and manual.
+#[must_use]
+pub fn with_defaults<P: Plugin>(command: Command) -> Command {
+    // Not mut_arg, which would put the option behind all others.
+    command.mut_args(|arg| {
+        if arg.get_id() != "timeout" {
+            return arg;
+        }
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {}]", P::DEFAULT_TIMEOUT.as_secs_f64()))
+    })
+}
+
 /// States and examples, behind the options of the help and nowhere else.
 fn with_tables<P: Plugin>(command: Command) -> Command {
     let states: String =
         P::STATES.iter().map(|(state, when)| format!("  {:<9} {when}\n", state.name())).collect();
     let examples: String =
         P::EXAMPLES.iter().map(|(line, what)| format!("  {what}:\n    {line}\n")).collect();
-    command.after_help(format!("States:\n{states}\nExamples:\n{examples}"))
+    with_defaults::<P>(command).after_help(format!("States:\n{states}\nExamples:\n{examples}"))
 }
 
 fn usage_rules<P: Plugin>(plugin: &P) -> Result<(), UsageError> {
@@ -88,8 +101,8 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
     };
     debug_assert!(undeclared::<P>(&report).is_none(), "undeclared metric {:?}", undeclared::<P>(&report));
 
-    let observation = wants_observation(plugin).then(|| observation(&seen));
-    if let (Some(path), Some(observation)) = (&args.dump_observation, &observation) {
+    if let Some(path) = &args.dump_observation {
+        let observation = described(&seen, |seen| serde_json::to_value(seen).unwrap_or_default());
         let dump = json!({
             "version": 1, "plugin": P::NAME, "taken_at": run.taken_at, "time": elapsed, "data": observation,
         });
@@ -97,7 +110,15 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
             report.add(unwritten("--dump-observation", path, &error));
         }
     }
-    printer.finish(report, elapsed, observation.as_ref())
+    let file = plugin.document_file();
+    let is_wanted = file.is_some() || Format::from(args.output) == Format::Json;
+    let document = is_wanted.then(|| described(&seen, |seen| plugin.document(seen, &run)));
+    if let (Some(path), Some(document)) = (file, &document)
+        && let Err(error) = write_atomically(path, format!("{document:#}\n").as_bytes(), 0o644)
+    {
+        report.add(unwritten("--json", path, &error));
+    }
+    printer.finish(report, elapsed, document.as_ref())
 }
 
 /// Puts a report into the forms the options ask for, and ends the process with it.
@@ -146,14 +167,10 @@ impl Printer {
     }
 }
 
-fn wants_observation<P: Plugin>(plugin: &P) -> bool {
-    let args = plugin.run_args();
-    args.dump_observation.is_some() || Format::from(args.output) == Format::Json
-}
-
-fn observation<S: serde::Serialize>(seen: &Result<S, ProbeError>) -> Value {
+/// What a probe brought, or why it brought nothing.
+fn described<S>(seen: &Result<S, ProbeError>, to_value: impl FnOnce(&S) -> Value) -> Value {
     match seen {
-        Ok(seen) => serde_json::to_value(seen).unwrap_or(Value::Null),
+        Ok(seen) => to_value(seen),
         Err(error) => json!({ "error": error }),
     }
 }

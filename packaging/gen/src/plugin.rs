@@ -1,6 +1,6 @@
 //! One plugin, as every generator needs it.
 
-use common::plugin::{Plugin, TIME};
+use common::plugin::{Plugin, TIME, with_defaults};
 use common::report::{Condition, Metric, State};
 
 use crate::option::OptionInfo;
@@ -43,7 +43,7 @@ impl PluginInfo {
     /// Reads a plugin's type.
     #[must_use]
     pub fn of<P: Plugin>() -> Self {
-        let mut command = P::command();
+        let mut command = with_defaults::<P>(P::command());
         command.build();
         Self {
             name: P::NAME,
