@@ -1,0 +1,343 @@
+//! From what a port showed to findings.
+
+pub(crate) mod certificate;
+
+use std::collections::BTreeMap;
+
+use common::plugin::Run;
+use common::report::{Condition, Finding, Report, State};
+
+use crate::CheckWeakCiphers;
+use crate::certificate::SeenCertificates;
+use crate::groups::Group;
+use crate::options::Required;
+use crate::policy::{Attack, Class, FindingKind, Policy, Reason, Strictness};
+use crate::scan::Mode;
+use crate::seen::{Pick, Scan, SeenPort, SeenTls, Trouble, TroubleKind};
+use crate::suites::Suite;
+use crate::version::Version;
+
+/// What a port amounts to, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) broken: usize,
+    pub(crate) weak: usize,
+    pub(crate) policy: usize,
+    pub(crate) protocols: usize,
+    /// Pairs of version and suite; all of them in an inventory only.
+    pub(crate) suites: usize,
+}
+
+/// Something found at a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) kind: FindingKind,
+    pub(crate) class: Class,
+    pub(crate) state: State,
+    pub(crate) attacks: Vec<Attack>,
+    pub(crate) versions: Vec<Version>,
+    /// Suites, groups, sizes: on what it was found.
+    pub(crate) evidence: Vec<String>,
+}
+
+/// Judges one port; `None` counts nothing because nothing was seen.
+pub(crate) fn judge_port(
+    options: &CheckWeakCiphers,
+    port: &SeenPort,
+    run: &Run,
+    report: &mut Report,
+) -> Option<Counts> {
+    let place = options.place(port.port);
+    let tls = match &port.scan {
+        Scan::NoTls(trouble) => {
+            report.add(no_tls(options, trouble, &place, run));
+            return None;
+        }
+        Scan::Seen(tls) => tls,
+    };
+    if tls.intolerant {
+        report.note("intolerant", format!("{place} answers short hellos only"));
+    }
+    if tls.ends {
+        report.note("ends_connections", format!("{place} refuses by ending connections, not by alerts"));
+    }
+    let hits = hits(options, tls, run.taken_at);
+    let counts = counts(tls, &hits);
+    for finding in findings(&hits, &place) {
+        report.add(finding);
+    }
+    if let Some(seen) = &tls.certificates {
+        certificate::report(options, seen, &place, run.taken_at, report);
+    }
+    let gaps = gaps(tls, &place, run);
+    if gaps.is_empty() {
+        judge_rest(options, tls, counts, &place, run, report);
+    }
+    for gap in gaps {
+        report.add(gap);
+    }
+    list(options, tls, &place, report);
+    Some(counts)
+}
+
+fn no_tls(options: &CheckWeakCiphers, trouble: &Trouble, place: &str, run: &Run) -> Finding {
+    let state = match trouble.kind {
+        TroubleKind::Unreachable => run.states.state(Condition::Unreachable),
+        TroubleKind::Timeout => run.states.state(Condition::Timeout),
+        // A port that was named with its protocol must offer TLS there; one we guessed need not.
+        TroubleKind::NoStarttls if options.asks_for_starttls() => State::Critical,
+        TroubleKind::NoStarttls
+        | TroubleKind::NotTls
+        | TroubleKind::Busy
+        | TroubleKind::Protocol
+        | TroubleKind::Spent
+        | TroubleKind::NeedsName => run.states.state(Condition::Incomplete),
+    };
+    let finding = Finding::new("no_tls", state, format!("{place}: {}", trouble.text));
+    match trouble.kind {
+        TroubleKind::NeedsName => finding.with_hint("--sni NAME asks for the name the server wants"),
+        TroubleKind::Busy => finding.with_hint("fewer connections at a time: --max-conns 1"),
+        _ => finding,
+    }
+}
+
+/// A sentence for each hit; the worst one names the others too, for it may be all that is read.
+fn findings(hits: &[Hit], place: &str) -> Vec<Finding> {
+    let mut sorted: Vec<&Hit> = hits.iter().collect();
+    sorted.sort_by_key(|hit| std::cmp::Reverse((hit.state, hit.class)));
+    let others: Vec<&str> =
+        sorted.iter().skip(1).filter(|hit| hit.state > State::Ok).map(|hit| hit.kind.name()).collect();
+    let mut findings: Vec<Finding> = sorted.iter().map(|hit| hit.finding(place)).collect();
+    if let Some(first) = findings.first_mut().filter(|_| !others.is_empty()) {
+        first.text.push_str(&format!("; also {}", others.join(", ")));
+    }
+    findings
+}
+
+/// What could not be looked at.
+fn gaps(tls: &SeenTls, place: &str, run: &Run) -> Vec<Finding> {
+    let ssl2 = tls.ssl2_incomplete.as_ref().map(|trouble| (Version::Ssl2, trouble));
+    let others = tls.versions.iter().filter_map(|seen| Some((seen.version, seen.incomplete.as_ref()?)));
+    let scans = ssl2.into_iter().chain(others).map(|(version, trouble)| {
+        format!("{place}: the scan of {version} is not complete: {}", trouble.text)
+    });
+    let certificates = tls.certificates.iter().flat_map(SeenCertificates::gaps);
+    let checks =
+        certificates.map(|why| format!("{place}: the check of the certificate is not complete: {why}"));
+    let state = run.states.state(Condition::Incomplete);
+    scans.chain(checks).map(|text| Finding::new("incomplete", state, text)).collect()
+}
+
+/// Everything found at a server, by the policy and the options, at a time (Unix).
+pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<Hit> {
+    let policy = options.policy();
+    let mut found = Hits::default();
+    if let Some(reason) = policy.judge_version(Version::Ssl2).filter(|_| tls.ssl2.is_some()) {
+        found.note(reason, Some(Version::Ssl2), String::new());
+    }
+    for kind in tls.ssl2_kinds() {
+        for reason in policy.judge_sslv2(kind) {
+            found.note(reason, Some(Version::Ssl2), kind.openssl_name.to_owned());
+        }
+    }
+    for seen in &tls.versions {
+        for pick in seen.suites.iter().filter(|pick| !options.ignores_suite(pick.suite)) {
+            for reason in suite_reasons(&policy, seen.version, pick) {
+                let size = match reason.kind {
+                    FindingKind::DhBroken | FindingKind::DhSmall => pick.dh_bits,
+                    _ => None,
+                };
+                let size = size.map(|bits| format!(" ({bits} bit)")).unwrap_or_default();
+                found.note(reason, Some(seen.version), format!("{}{size}", suite_name(pick.suite)));
+            }
+        }
+        for group in seen.groups.iter().filter_map(|code| Group::by_code(*code)) {
+            if let Some(reason) = policy.judge_group(group) {
+                found.note(reason, Some(seen.version), group.name.to_owned());
+            }
+        }
+    }
+    for (kind, evidence) in tls.certificates.iter().flat_map(|seen| certificate::judge(&policy, seen, now)) {
+        found.note(policy.judge(kind), None, evidence);
+    }
+    for kind in missing(tls) {
+        found.note(policy.judge(kind), None, String::new());
+    }
+    found.judged(options)
+}
+
+/// What a server of today has and this one has not. Nothing is missing that was not asked for.
+fn missing(tls: &SeenTls) -> impl Iterator<Item = FindingKind> {
+    let lacks_tls13 = tls.offered().count() > 0
+        && tls
+            .versions
+            .iter()
+            .any(|seen| seen.version == Version::Tls13 && !seen.is_offered() && seen.incomplete.is_none());
+    [
+        lacks_tls13.then_some(FindingKind::NoTls13),
+        (tls.post_quantum == Some(false)).then_some(FindingKind::NoPostQuantum),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Findings by their kind.
+#[derive(Default)]
+struct Hits(BTreeMap<FindingKind, Hit>);
+
+impl Hits {
+    fn note(&mut self, reason: Reason, version: Option<Version>, evidence: String) {
+        let hit = self.0.entry(reason.kind).or_insert_with(|| Hit {
+            kind: reason.kind,
+            class: reason.class,
+            state: State::Ok,
+            attacks: Vec::new(),
+            versions: Vec::new(),
+            evidence: Vec::new(),
+        });
+        hit.class = hit.class.max(reason.class);
+        for attack in reason.attacks {
+            if !hit.attacks.contains(&attack) {
+                hit.attacks.push(attack);
+            }
+        }
+        hit.versions.extend(version.filter(|version| !hit.versions.contains(version)));
+        if !evidence.is_empty() && !hit.evidence.contains(&evidence) {
+            hit.evidence.push(evidence);
+        }
+    }
+
+    /// What the operator says on them goes over the policy.
+    fn judged(self, options: &CheckWeakCiphers) -> Vec<Hit> {
+        let strictness = if options.policy.strict { Strictness::Strict } else { Strictness::Normal };
+        let required = |kind| options.policy.require.iter().any(|what| what.findings().contains(&kind));
+        let state = |hit: &Hit| match options.state_of(hit.kind) {
+            Some(state) => state,
+            None if required(hit.kind) => State::Critical,
+            None => hit.class.state(strictness),
+        };
+        let kept = self.0.into_values().filter(|hit| !options.ignores(hit.kind));
+        kept.map(|hit| Hit { state: state(&hit), ..hit }).collect()
+    }
+}
+
+impl Hit {
+    /// `mail:25: rc4 (RC4) in TLS1.0, TLS1.2: RC4-SHA, RC4-MD5`.
+    fn finding(&self, place: &str) -> Finding {
+        let attacks: Vec<&str> = self.attacks.iter().map(|attack| attack.name()).collect();
+        let attacks = if attacks.is_empty() { String::new() } else { format!(" ({})", attacks.join(", ")) };
+        let versions: Vec<&str> = self.versions.iter().map(|version| version.name()).collect();
+        let versions =
+            if versions.is_empty() { String::new() } else { format!(" in {}", versions.join(", ")) };
+        let shown = self.evidence.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = match self.evidence.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let evidence = if shown.is_empty() { String::new() } else { format!(": {shown}{more}") };
+        let text = format!("{place}: {}{attacks}{versions}{evidence}", self.kind.name());
+        let finding = Finding::new(self.kind.name(), self.state, text);
+        match certificate::hint(self.kind).filter(|_| self.state != State::Ok) {
+            Some(hint) => finding.with_hint(hint),
+            None => Finding { is_note: self.state == State::Ok, ..finding },
+        }
+    }
+}
+
+/// Suites in one sentence.
+const SHOWN: usize = 6;
+
+fn counts(tls: &SeenTls, hits: &[Hit]) -> Counts {
+    let of_class = |class| hits.iter().filter(|hit| hit.class == class).count();
+    Counts {
+        broken: of_class(Class::Broken),
+        weak: of_class(Class::Weak),
+        policy: of_class(Class::Policy),
+        protocols: tls.offered().count() + usize::from(tls.ssl2.is_some()),
+        suites: tls.ssl2_kinds().count() + tls.versions.iter().map(|seen| seen.suites.len()).sum::<usize>(),
+    }
+}
+
+/// What a complete scan says where nothing was found.
+fn judge_rest(
+    options: &CheckWeakCiphers,
+    tls: &SeenTls,
+    counts: Counts,
+    place: &str,
+    run: &Run,
+    report: &mut Report,
+) {
+    for required in &options.policy.require {
+        // It could not be found out, so nobody says that it is there.
+        if *required == Required::PostQuantum && tls.post_quantum.is_none() && counts.protocols > 0 {
+            let text = format!("{place}: it is not known whether there is a post-quantum group");
+            report.find("incomplete", run.states.state(Condition::Incomplete), text);
+        }
+    }
+    if counts.protocols == 0 {
+        let text = format!("{place}: no common protocol: every hello was refused");
+        report.find("no_common_protocol", run.states.state(Condition::Incomplete), text);
+    } else if counts.broken + counts.weak + counts.policy == 0 {
+        let names: Vec<&str> = tls.offered().map(|seen| seen.version.name()).collect();
+        let policy = options.policy();
+        let text = format!("{place} offers {} and nothing that {} forbids", names.join(" and "), policy.name);
+        report.find("compliant", State::Ok, text);
+    }
+}
+
+/// Lines with all that was seen: an inventory always shows them, a verdict with `-v`.
+fn list(options: &CheckWeakCiphers, tls: &SeenTls, place: &str, report: &mut Report) {
+    let level = u8::from(options.scan.mode() == Mode::Verdict);
+    if tls.ssl2.is_some() {
+        let names: Vec<&str> = tls.ssl2_kinds().map(|kind| kind.openssl_name).collect();
+        report.context(level, format!("{place} SSLv2: {}", names.join(", ")));
+    }
+    for seen in tls.offered() {
+        let preference = seen.preference.map(|who| format!(" ({} decides)", who.name())).unwrap_or_default();
+        let suites: Vec<String> = seen.suites.iter().map(described).collect();
+        report.context(level, format!("{place} {}{preference}: {}", seen.version, suites.join(", ")));
+        let groups: Vec<String> = seen.groups.iter().map(|code| group_name(*code)).collect();
+        if !groups.is_empty() {
+            report.context(level, format!("{place} {} groups: {}", seen.version, groups.join(", ")));
+        }
+    }
+}
+
+/// `DHE-RSA-AES128-SHA 1024 bit`.
+fn described(pick: &Pick) -> String {
+    let name = suite_name(pick.suite);
+    match pick.dh_bits {
+        Some(bits) => format!("{name} {bits} bit"),
+        None => name,
+    }
+}
+
+/// All that is wrong with one pick.
+pub(crate) fn suite_reasons(policy: &Policy, version: Version, pick: &Pick) -> Vec<Reason> {
+    let mut reasons = match Suite::by_code(pick.suite) {
+        Some(suite) => policy.judge_suite(version, suite, pick.dh_bits),
+        None => vec![policy.judge(FindingKind::ProtocolViolation)],
+    };
+    if pick.compression {
+        reasons.push(policy.judge(FindingKind::Compression));
+    }
+    // SSLv3 has no extensions to say so, TLS 1.3 neither needs the one nor the other.
+    if (Version::Tls10..=Version::Tls12).contains(&version) {
+        let lacks = |has: bool, kind| (!has).then(|| policy.judge(kind));
+        reasons.extend(lacks(pick.renegotiation_info, FindingKind::NoSecureRenegotiation));
+        reasons.extend(lacks(pick.extended_master_secret, FindingKind::NoExtendedMasterSecret));
+    }
+    reasons
+}
+
+/// As OpenSSL calls it, where it does.
+pub(crate) fn suite_name(code: u16) -> String {
+    match Suite::by_code(code) {
+        Some(suite) => suite.openssl_name.unwrap_or(suite.name).to_owned(),
+        None => format!("0x{code:04x}"),
+    }
+}
+
+pub(crate) fn group_name(code: u16) -> String {
+    Group::by_code(code).map_or_else(|| format!("0x{code:04x}"), |group| group.name.to_owned())
+}

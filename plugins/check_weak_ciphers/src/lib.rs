@@ -1,0 +1,238 @@
+//! Proves that a TLS service offers no weak protocol, cipher suite or key.
+//!
+//! A handshake library can only offer what it can speak, and so misses what is weakest. Here a
+//! hello with the suites in question is written by hand; a server that takes one shows it, and
+//! one that refuses all has proved that it takes none, if it has read them. What proves nothing
+//! makes the result UNKNOWN, never OK.
+
+mod alerts;
+mod certificate;
+mod document;
+#[doc(hidden)]
+pub mod fuzz;
+mod glob;
+mod groups;
+mod judge;
+mod options;
+mod policy;
+mod probe;
+mod scan;
+mod seen;
+mod suites;
+mod version;
+mod wire;
+
+// What the build reads the data with, to test it.
+#[cfg(test)]
+#[path = "../build/csv.rs"]
+#[allow(dead_code, reason = "what only the build calls")]
+mod csv;
+#[cfg(test)]
+#[path = "../build/name.rs"]
+mod name;
+#[cfg(test)]
+#[path = "../build/toml.rs"]
+mod toml;
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Parser;
+use common::cli::{RunArgs, UsageError};
+use common::net::{Deadline, ProbeError};
+use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::report::{Condition, Metric, Perfdata, Report, State, StateTable, Thresholds};
+use serde_json::Value;
+
+use judge::{Counts, judge_port};
+use options::{CertificateArgs, Ignored, PolicyArgs, ScanArgs, Starttls, TargetArgs};
+use policy::{FindingKind, Policy};
+
+use seen::{SeenPort, SeenTls};
+
+pub use seen::Seen;
+
+/// Proves that a TLS service offers no weak protocol, cipher suite or key
+#[derive(Parser, Debug)]
+#[command(name = "check_weak_ciphers", version)]
+pub struct CheckWeakCiphers {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    certificate: CertificateArgs,
+    #[command(flatten)]
+    scan: ScanArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+const BROKEN: Metric = Metric::count("broken", "findings that let an attacker in");
+const WEAK: Metric = Metric::count("weak", "findings that will, or do for the rich");
+const POLICY: Metric = Metric::count("policy", "findings that only the policy minds");
+const PROTOCOLS: Metric = Metric::count("protocols", "protocol versions offered");
+const SUITES: Metric = Metric::count("suites", "pairs of version and suite; with --inventory");
+const PQC: Metric =
+    Metric::count("pqc", "1 when every port has a post-quantum group; left out when not known");
+const DH_BITS: Metric = Metric::count("dh_bits", "smallest prime seen, in bits; left out when none was");
+const CONNECTIONS: Metric = Metric::count("connections", "connections made");
+const PORT_BROKEN: Metric = Metric::count("<port>.broken", "as broken, for each of several ports");
+const PORT_WEAK: Metric = Metric::count("<port>.weak", "as weak, for each of several ports");
+
+impl Plugin for CheckWeakCiphers {
+    const NAME: &'static str = "check_weak_ciphers";
+    const METRICS: &'static [Metric] = &[
+        BROKEN,
+        WEAK,
+        POLICY,
+        PROTOCOLS,
+        SUITES,
+        PQC,
+        DH_BITS,
+        CERT_DAYS,
+        CONNECTIONS,
+        PORT_BROKEN,
+        PORT_WEAK,
+    ];
+    const CONDITIONS: &'static [(Condition, State)] =
+        &[(Condition::Unreachable, State::Unknown), (Condition::Timeout, State::Unknown)];
+    const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+    const STATES: &'static [(State, &'static str)] = &[
+        (State::Ok, "nothing that the policy forbids is offered, and that was proved"),
+        (State::Warning, "something weak or off the policy's list is offered"),
+        (State::Warning, "a certificate ends soon or has a weak key or signature"),
+        (State::Critical, "something broken is offered; STARTTLS, asked for by name, is not"),
+        (State::Critical, "a certificate has expired, is not trusted or not for this name"),
+        (State::Unknown, "the scan could not be completed: unreachable, not TLS, cut off, timeout"),
+        (State::Unknown, "wrong options, the name does not resolve"),
+    ];
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("check_weak_ciphers -H www.example.org", "A web server by RFC 9325"),
+        ("check_weak_ciphers -H mail.example.org -p 25,465,993", "A mail server, STARTTLS by the port"),
+        (
+            "check_weak_ciphers -H www.example.org --inventory --json www.json",
+            "All that is offered, for the record",
+        ),
+    ];
+    type Seen = Seen;
+
+    fn run_args(&self) -> &RunArgs {
+        &self.run
+    }
+
+    fn target(&self) -> String {
+        let ports: Vec<String> = self.target.port.0.iter().map(ToString::to_string).collect();
+        format!("{}:{}", self.target.hostname, ports.join(","))
+    }
+
+    fn check_options(&self) -> Result<(), UsageError> {
+        self.certificate.days.check()
+    }
+
+    fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
+        probe::probe(self, deadline)
+    }
+
+    fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
+        let mut report = Report::new();
+        let judged: Vec<Option<Counts>> =
+            seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
+        self.record(seen, &judged, run, &mut report);
+        report
+    }
+
+    fn document(&self, seen: &Seen, run: &Run) -> Value {
+        serde_json::to_value(document::document(self, seen, run.taken_at)).unwrap_or_default()
+    }
+
+    fn document_file(&self) -> Option<&Path> {
+        self.scan.json.as_deref()
+    }
+
+    fn states(&self) -> StateTable {
+        let mut states = StateTable::new(Self::CONDITIONS);
+        if let Some(state) = self.run.timeout_state {
+            states.set(Condition::Timeout, state);
+        }
+        if let Some(state) = self.scan.down_state {
+            states.set(Condition::Unreachable, state);
+        }
+        states
+    }
+}
+
+impl CheckWeakCiphers {
+    /// The figures over all ports, then of each. A port that showed nothing leaves the sums unknown.
+    fn record(&self, seen: &Seen, judged: &[Option<Counts>], run: &Run, report: &mut Report) {
+        let figure = |count: usize| u32::try_from(count).ok().map(f64::from);
+        let sum = |of: fn(&Counts) -> usize| {
+            judged.iter().map(|counts| counts.as_ref().map(of)).sum::<Option<usize>>().and_then(figure)
+        };
+        report.record(&BROKEN, sum(|counts| counts.broken));
+        report.record(&WEAK, sum(|counts| counts.weak));
+        report.record(&POLICY, sum(|counts| counts.policy));
+        report.record(&PROTOCOLS, sum(|counts| counts.protocols));
+        if self.scan.inventory {
+            report.record(&SUITES, sum(|counts| counts.suites));
+        }
+        let tls = || seen.ports.iter().map(SeenPort::tls);
+        if let Some(has) =
+            tls().map(|tls| tls?.post_quantum).reduce(|one, other| Some(one? && other?)).flatten()
+        {
+            report.record(&PQC, Some(f64::from(u8::from(has))));
+        }
+        let picks = tls().flatten().flat_map(SeenTls::offered).flat_map(|version| &version.suites);
+        if let Some(bits) = picks.filter_map(|pick| pick.dh_bits).min() {
+            report.record(&DH_BITS, Some(f64::from(bits)));
+        }
+        if !self.certificate.no_cert {
+            judge::certificate::record_days(seen, &self.certificate.days, run.taken_at, report);
+        }
+        report.record(&CONNECTIONS, Some(seen.ports.iter().map(|port| f64::from(port.connections)).sum()));
+        if seen.ports.len() > 1 {
+            for (port, counts) in seen.ports.iter().zip(judged) {
+                for (metric, of) in [
+                    (&PORT_BROKEN, (|counts| counts.broken) as fn(&Counts) -> usize),
+                    (&PORT_WEAK, |counts| counts.weak),
+                ] {
+                    let value = counts.as_ref().map(of).and_then(figure);
+                    let label = metric.label.replace("<port>", &port.port.to_string());
+                    report.push(Perfdata { label, ..Perfdata::new(metric, value, Thresholds::default()) });
+                }
+            }
+        }
+    }
+
+    /// The policy with what was asked for.
+    fn policy(&self) -> Policy {
+        let policy = self.policy.policy.0;
+        if self.policy.upcoming { policy.with_upcoming() } else { policy.clone() }
+    }
+
+    fn ignores(&self, kind: FindingKind) -> bool {
+        self.policy.ignore.contains(&Ignored::Finding(kind))
+    }
+
+    fn ignores_suite(&self, code: u16) -> bool {
+        let fits = |pattern: &str| suites::Suite::by_code(code).is_some_and(|suite| suite.fits(pattern));
+        self.policy.ignore.iter().any(|one| matches!(one, Ignored::Suites(pattern) if fits(pattern)))
+    }
+
+    /// The state the operator gave a finding; the last word counts.
+    fn state_of(&self, kind: FindingKind) -> Option<State> {
+        self.policy.severity.iter().rev().find(|one| one.kind == kind).map(|one| one.state)
+    }
+
+    fn asks_for_starttls(&self) -> bool {
+        matches!(self.target.starttls, Starttls::Protocol(_))
+    }
+
+    /// `host:port` for sentences.
+    fn place(&self, port: u16) -> String {
+        match self.target.hostname.address() {
+            Some(address) => std::net::SocketAddr::new(address, port).to_string(),
+            None => format!("{}:{port}", self.target.hostname),
+        }
+    }
+}

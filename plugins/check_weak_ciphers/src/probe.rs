@@ -1,0 +1,218 @@
+//! Looks at every port and takes down what it showed.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use common::net::{Deadline, ProbeError, resolve};
+use common::proto::names::Host;
+use common::proto::text::decode;
+use common::report::quote;
+
+use crate::CheckWeakCiphers;
+use crate::alerts;
+use crate::certificate::{Inspector, SeenCertificates};
+use crate::groups::Group;
+use crate::options::{Required, Starttls};
+use crate::policy::Policy;
+use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
+use crate::scan::gate::Gate;
+use crate::scan::starttls::Protocol;
+use crate::scan::{Asked, Found, Mode, Rules, Scanner, Survey};
+use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
+use crate::suites::{SUITES, Suite};
+use crate::version::Version;
+
+/// Scans all ports, one after the other: the limit on connections is the host's.
+pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<Seen, ProbeError> {
+    let rules = rules(&options.policy());
+    let host = &options.target.hostname;
+    let name = options.target.sni.as_ref().unwrap_or(host);
+    let server_name = match name {
+        Host::Name(name) => Some(name.trim_end_matches('.')),
+        Host::Address(_) | Host::Scoped(_) => None,
+    };
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| ProbeError::local("cannot get random numbers from the system"))?;
+    // What was seen so far must be judged and printed before the time is up.
+    let reserve = deadline.limit().div_f64(20.0).min(RESERVE);
+    let deadline = deadline.shortened(deadline.limit().saturating_sub(reserve));
+    let gate = Gate::new(options.scan.limits());
+    let inspector = Inspector::new(&options.certificate, &options.target)?;
+    let asked = Asked {
+        mode: options.scan.mode(),
+        rules: &rules,
+        post_quantum: options.policy.require.contains(&Required::PostQuantum),
+    };
+
+    let mut ports = Vec::new();
+    for &port in &options.target.port.0 {
+        let started = Instant::now();
+        let mut endpoint = Endpoint {
+            addresses: resolve(host, port, options.target.family.family(), &deadline)?,
+            address: OnceLock::new(),
+            starttls: options.target.starttls.on(port),
+            patience: options.scan.handshake_timeout.0,
+            deadline: deadline.clone(),
+        };
+        let survey = |endpoint: &Endpoint| {
+            let scanner = Scanner::new(endpoint, server_name, &gate, seed);
+            (scanner.survey(&asked), scanner.connections())
+        };
+        let (mut result, mut connections) = survey(&endpoint);
+        if let Some(protocol) = greets_as(&result, &endpoint, options.target.starttls) {
+            endpoint.starttls = Some(protocol);
+            let again = survey(&endpoint);
+            (result, connections) = (again.0, connections + again.1);
+        }
+        let inspected = inspector.as_ref().and_then(|one| one.inspect(&result, &endpoint, &gate));
+        connections += inspected.as_ref().map_or(0, |one| one.connections);
+        let certificates =
+            inspected.map(|one| one.taken_down(|outcome| trouble(outcome, endpoint.starttls).text));
+        ports.push(SeenPort {
+            port,
+            address: endpoint.address.get().map(std::net::SocketAddr::ip),
+            starttls: endpoint.starttls,
+            connections,
+            seconds: started.elapsed().as_secs_f64(),
+            scan: taken_down(result, endpoint.starttls, asked.mode, certificates),
+        });
+    }
+    Ok(Seen { ports })
+}
+
+/// For judging and printing, at most.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The protocol that a port without a known one showed in its greeting.
+fn greets_as(survey: &Survey, endpoint: &Endpoint, starttls: Starttls) -> Option<Protocol> {
+    match (survey, starttls, endpoint.starttls) {
+        (Survey::NoTls(Outcome::Foreign(greeting)), Starttls::Auto, None) => Protocol::of_greeting(greeting),
+        _ => None,
+    }
+}
+
+/// What is allowed and what is suspect in each version that has suites of two bytes.
+fn rules(policy: &Policy) -> Vec<Rules> {
+    Version::ALL
+        .into_iter()
+        .filter(|version| *version > Version::Ssl2)
+        .map(|version| {
+            let of_version = || SUITES.iter().filter(|suite| suite.is_of(version));
+            let is_forbidden = |suite: &Suite| policy.forbids(version, suite);
+            // A prime that is too short hides behind any better suite.
+            let is_suspect = |suite: &&Suite| is_forbidden(suite) || suite.is_ffdhe();
+            Rules {
+                version,
+                allowed: of_version().filter(|suite| !is_forbidden(suite)).map(|suite| suite.code).collect(),
+                suspects: of_version().filter(is_suspect).map(|suite| suite.code).collect(),
+            }
+        })
+        .collect()
+}
+
+fn taken_down(
+    survey: Survey,
+    starttls: Option<Protocol>,
+    mode: Mode,
+    certificates: Option<SeenCertificates>,
+) -> Scan {
+    match survey {
+        Survey::NoTls(outcome) => Scan::NoTls(trouble(&outcome, starttls)),
+        Survey::Seen { ssl2, versions, intolerant, ends, fallback_scsv, asked_post_quantum, .. } => {
+            let versions: Vec<SeenVersion> =
+                versions.iter().map(|found| seen_version(found, starttls)).collect();
+            let is_known = mode == Mode::Inventory || asked_post_quantum;
+            let ssl2_incomplete = ssl2.as_ref().err().map(|outcome| trouble(outcome, starttls));
+            Scan::Seen(SeenTls {
+                ssl2: ssl2.unwrap_or_default(),
+                ssl2_incomplete,
+                post_quantum: post_quantum(&versions, is_known),
+                versions,
+                intolerant,
+                ends,
+                fallback_scsv,
+                certificates,
+            })
+        }
+    }
+}
+
+/// Only TLS 1.3 has such groups; that none showed proves nothing, unless all were asked for.
+fn post_quantum(versions: &[SeenVersion], is_known: bool) -> Option<bool> {
+    let tls13 = versions.iter().find(|seen| seen.version == Version::Tls13)?;
+    let shows = tls13.groups.iter().filter_map(|code| Group::by_code(*code)).any(Group::is_post_quantum);
+    match (shows, tls13.incomplete.is_none(), is_known || !tls13.is_offered()) {
+        (true, ..) => Some(true),
+        (false, true, true) => Some(false),
+        (false, ..) => None,
+    }
+}
+
+fn seen_version(found: &Found, starttls: Option<Protocol>) -> SeenVersion {
+    SeenVersion {
+        version: found.version,
+        suites: found.picks.iter().map(pick).collect(),
+        preference: found.preference,
+        groups: found.groups.clone(),
+        incomplete: found.stopped.as_ref().map(|outcome| trouble(outcome, starttls)),
+    }
+}
+
+fn pick(flight: &Flight) -> Pick {
+    Pick {
+        suite: flight.hello.suite,
+        group: flight.group(),
+        dh_bits: flight.dh_bits().and_then(|bits| u16::try_from(bits).ok()),
+        compression: flight.hello.compression != 0,
+        renegotiation_info: flight.hello.renegotiation_info,
+        extended_master_secret: flight.hello.extended_master_secret,
+    }
+}
+
+/// An outcome that shows nothing, in words.
+fn trouble(outcome: &Outcome, starttls: Option<Protocol>) -> Trouble {
+    let (kind, text) = match outcome {
+        Outcome::Unreachable(error) => (TroubleKind::Unreachable, error.text.clone()),
+        Outcome::Silent => (TroubleKind::Timeout, "no answer to a hello".to_owned()),
+        Outcome::Ended(Ending::Closed) => {
+            (TroubleKind::Unreachable, "connection closed instead of an answer".to_owned())
+        }
+        Outcome::Ended(Ending::Reset) => {
+            (TroubleKind::Unreachable, "connection reset instead of an answer".to_owned())
+        }
+        Outcome::Foreign(bytes) => (TroubleKind::NotTls, foreign(bytes, starttls)),
+        Outcome::Violation(what) => {
+            (TroubleKind::Protocol, format!("the server breaks the protocol: {what}"))
+        }
+        Outcome::NoStarttls(words) => {
+            (TroubleKind::NoStarttls, format!("STARTTLS is not offered: {}", quote(words)))
+        }
+        Outcome::Busy(words) => (TroubleKind::Busy, format!("refused for now: {}", quote(words))),
+        Outcome::Spent => (TroubleKind::Spent, "all connections of --max-total were made".to_owned()),
+        Outcome::Refused(Some(alert)) if alert.description == alerts::UNRECOGNIZED_NAME => {
+            (TroubleKind::NeedsName, "the server wants another name (unrecognized_name)".to_owned())
+        }
+        Outcome::Refused(Some(alert)) => {
+            (TroubleKind::Protocol, format!("refused with alert {}", alert.name()))
+        }
+        Outcome::Refused(None) | Outcome::Accepted(_) | Outcome::Ssl2(_) => {
+            (TroubleKind::Protocol, "an answer that fits no question".to_owned())
+        }
+    };
+    Trouble { kind, text }
+}
+
+/// What speaks there instead of TLS.
+fn foreign(bytes: &[u8], starttls: Option<Protocol>) -> String {
+    let greeting = quote(decode(bytes).trim_end());
+    let what = match bytes {
+        [b'S', b'S', b'H', b'-', ..] => "speaks SSH, not TLS".to_owned(),
+        [b'H', b'T', b'T', b'P', ..] => "speaks HTTP, not TLS".to_owned(),
+        _ => match (Protocol::of_greeting(bytes), starttls) {
+            (Some(protocol), None) => format!("speaks {protocol} before TLS (--starttls {protocol})"),
+            (_, Some(protocol)) => format!("does not speak {protocol}"),
+            (None, None) => "does not speak TLS".to_owned(),
+        },
+    };
+    format!("the server {what}: {greeting}")
+}

@@ -1,0 +1,209 @@
+//! How many connections there are at a time: never more than allowed, fewer where the server
+//! answers one after the other or turns connections away.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::net::Deadline;
+
+/// What the operator allows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Limits {
+    /// Connections at a time.
+    pub(crate) at_once: usize,
+    /// Between the starts of two of them; zero for none.
+    pub(crate) interval: Duration,
+    /// Of the whole run; `None` for any number.
+    pub(crate) total: Option<u32>,
+}
+
+/// Every connection of a run passes here, whatever its port: a limit is the host's.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    limits: Limits,
+    state: Mutex<Traffic>,
+    left: Condvar,
+}
+
+#[derive(Debug)]
+struct Traffic {
+    /// Connections at a time by what the server showed so far.
+    at_once: usize,
+    open: usize,
+    total: u32,
+    /// When the next one may start.
+    next: Instant,
+    /// The quickest answer there was.
+    quickest: Option<Duration>,
+    /// Answers in a row that took longer because of others beside them.
+    slow: u8,
+}
+
+/// Why a connection may not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// The run has no time left.
+    Late,
+    /// `--max-total` connections were made.
+    Spent,
+}
+
+/// Leave to connect, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Pass<'a> {
+    gate: &'a Gate,
+    since: Instant,
+    beside: usize,
+}
+
+/// An answer that takes so much longer than the quickest waited for the others: a server that
+/// takes one connection after the other, for which more at a time are only a burden.
+const SLOWER: u32 = 3;
+/// What is due to chance.
+const JITTER: Duration = Duration::from_millis(10);
+/// Slow answers in a row that make a server a serial one.
+const ENOUGH: u8 = 3;
+
+impl Gate {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let traffic = Traffic {
+            at_once: limits.at_once.max(1),
+            open: 0,
+            total: 0,
+            next: Instant::now(),
+            quickest: None,
+            slow: 0,
+        };
+        Self { limits, state: Mutex::new(traffic), left: Condvar::new() }
+    }
+
+    /// Connections at a time at most.
+    pub(crate) const fn most(&self) -> usize {
+        self.limits.at_once
+    }
+
+    /// Waits until there is room.
+    pub(crate) fn enter(&self, deadline: &Deadline) -> Result<Pass<'_>, Shut> {
+        let mut state = self.lock();
+        loop {
+            let time = deadline.left();
+            if time.is_zero() {
+                return Err(Shut::Late);
+            }
+            if self.limits.total.is_some_and(|total| state.total >= total) {
+                return Err(Shut::Spent);
+            }
+            let early = state.next.saturating_duration_since(Instant::now());
+            let wait = match (state.open < state.at_once, early.is_zero()) {
+                (true, true) => break,
+                (true, false) => early.min(time),
+                (false, _) => time,
+            };
+            state = self
+                .left
+                .wait_timeout(state, wait)
+                .map_or_else(|error| error.into_inner().0, |woken| woken.0);
+        }
+        state.total += 1;
+        state.open += 1;
+        state.next = Instant::now() + self.limits.interval;
+        Ok(Pass { gate: self, since: Instant::now(), beside: state.open })
+    }
+
+    /// The server turns connections away: half as many from now on.
+    pub(crate) fn back_off(&self) {
+        let mut state = self.lock();
+        state.at_once = (state.at_once / 2).max(1);
+    }
+
+    /// Connections at a time by now.
+    #[cfg(test)]
+    fn at_once(&self) -> usize {
+        self.lock().at_once
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Traffic> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// Takes down how long an answer took.
+    pub(crate) fn answered(&self) {
+        let took = self.since.elapsed();
+        let mut state = self.gate.lock();
+        let quickest = state.quickest.map_or(took, |before| before.min(took));
+        state.quickest = Some(quickest);
+        state.slow = if self.beside > 1 && took > quickest * SLOWER + JITTER { state.slow + 1 } else { 0 };
+        if state.slow >= ENOUGH {
+            state.slow = 0;
+            state.at_once = (state.at_once / 2).max(1);
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.gate.lock().open -= 1;
+        self.gate.left.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(at_once: usize, interval: u64, total: Option<u32>) -> Gate {
+        Gate::new(Limits { at_once, interval: Duration::from_millis(interval), total })
+    }
+
+    fn deadline(millis: u64) -> Deadline {
+        Deadline::new(Instant::now(), Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn no_more_than_allowed_at_a_time() {
+        let gate = gate(2, 0, None);
+        let (one, _two) = (gate.enter(&deadline(50)).unwrap(), gate.enter(&deadline(50)).unwrap());
+        assert_eq!(gate.enter(&deadline(20)).unwrap_err(), Shut::Late);
+        drop(one);
+        gate.enter(&deadline(50)).unwrap();
+    }
+
+    #[test]
+    fn no_more_than_allowed_in_all() {
+        let gate = gate(2, 0, Some(3));
+        for _ in 0..3 {
+            gate.enter(&deadline(50)).unwrap();
+        }
+        assert_eq!(gate.enter(&deadline(50)).unwrap_err(), Shut::Spent);
+    }
+
+    #[test]
+    fn starts_keep_their_distance() {
+        let gate = gate(9, 20, None);
+        let before = Instant::now();
+        for _ in 0..4 {
+            gate.enter(&deadline(1000)).unwrap();
+        }
+        assert!(before.elapsed() >= Duration::from_millis(60));
+    }
+
+    #[test]
+    fn serial_and_strict_servers_get_fewer() {
+        let gate = gate(8, 0, None);
+        gate.enter(&deadline(1000)).unwrap().answered();
+        let beside = gate.enter(&deadline(1000)).unwrap();
+        for _ in 0..ENOUGH {
+            let pass = gate.enter(&deadline(1000)).unwrap();
+            std::thread::sleep(JITTER + Duration::from_millis(10));
+            pass.answered();
+        }
+        drop(beside);
+        assert_eq!(gate.at_once(), 4);
+        for half in [2, 1, 1] {
+            gate.back_off();
+            assert_eq!(gate.at_once(), half);
+        }
+    }
+}

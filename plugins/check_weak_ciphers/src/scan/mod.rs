@@ -1,0 +1,340 @@
+//! The scan: which hellos are sent, and what their answers prove.
+//!
+//! A ServerHello proves one suite. A refusal proves that none of the offered ones is taken,
+//! but only by a server that has read them all; silence, a reset and a closed connection
+//! prove nothing by themselves.
+
+mod board;
+pub(crate) mod connection;
+pub(crate) mod gate;
+mod offer;
+pub(crate) mod starttls;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use board::{Board, Question, Reply};
+pub(crate) use board::{Found, Preference, Rules, Survey};
+use connection::{Ending, Endpoint, Flight, Outcome};
+use gate::{Gate, Shut};
+
+use crate::alerts;
+use crate::suites::{SSLV2_KINDS, Sslv2Kind, UNASSIGNED};
+use crate::version::Version;
+use crate::wire::hello::{ClientHello, KeyShare};
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Whether anything is taken that the policy forbids, and what.
+    Verdict,
+    /// All that is taken, and how it is chosen.
+    Inventory,
+}
+
+/// What a scan is to find out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) mode: Mode,
+    /// Those of the versions from SSLv3 on.
+    pub(crate) rules: &'a [Rules],
+    /// Whether there is a post-quantum group, in a verdict too.
+    pub(crate) post_quantum: bool,
+}
+
+/// What a hello with some suites proved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Proof {
+    /// One of them is taken.
+    Takes(Box<Flight>),
+    /// None of them is, if the server has read them all.
+    TakesNone(Refusal),
+    /// Nothing.
+    Nothing(Outcome),
+}
+
+/// How a server says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// With this alert.
+    Alert(u8),
+    /// By answering in an older version.
+    OlderVersion,
+    /// By ending the connection, each time, while it goes on to answer other hellos.
+    Ending,
+}
+
+impl Refusal {
+    /// Whether it is the version that is refused, with all its suites.
+    pub(crate) const fn is_of_version(self) -> bool {
+        matches!(self, Self::OlderVersion | Self::Alert(alerts::PROTOCOL_VERSION))
+    }
+}
+
+/// A hello to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) version: Version,
+    pub(crate) suites: Vec<u16>,
+    pub(crate) groups: Vec<u16>,
+    /// With shares of keys, for servers of TLS 1.3 that refuse instead of asking for one.
+    pub(crate) shares: bool,
+}
+
+impl Probe {
+    /// The same with so many codes of no meaning in front: some servers drop hellos of some
+    /// lengths, whatever is in them.
+    fn longer(&self, codes: usize) -> Self {
+        let suites = UNASSIGNED.take(codes).chain(self.suites.iter().copied()).collect();
+        Self { suites, ..self.clone() }
+    }
+}
+
+/// Codes that a hello has more at each further try.
+const FILLING: usize = 9;
+
+/// Asks, counts and tries again what proves nothing.
+#[derive(Debug)]
+pub(crate) struct Scanner<'a> {
+    endpoint: &'a Endpoint,
+    server_name: Option<&'a str>,
+    gate: &'a Gate,
+    connections: AtomicU32,
+    seed: [u8; 32],
+    /// A hello that was answered: if it still is, the server does not turn us away.
+    answered: OnceLock<Probe>,
+    /// A hello was answered only after it was not.
+    wavers: AtomicBool,
+}
+
+/// How often a hello is sent that the server ends without a word.
+const TRIES: usize = 3;
+/// Before the second try; then twice as long each time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl<'a> Scanner<'a> {
+    pub(crate) const fn new(
+        endpoint: &'a Endpoint,
+        server_name: Option<&'a str>,
+        gate: &'a Gate,
+        seed: [u8; 32],
+    ) -> Self {
+        Self {
+            endpoint,
+            server_name,
+            gate,
+            connections: AtomicU32::new(0),
+            seed,
+            answered: OnceLock::new(),
+            wavers: AtomicBool::new(false),
+        }
+    }
+
+    /// Connections made so far.
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Asks until nothing is left to ask, as much at a time as is allowed.
+    pub(crate) fn survey(&self, asked: &Asked<'_>) -> Survey {
+        let board = Mutex::new(Board::new(asked, self.server_name.map_or(0, str::len)));
+        let changed = Condvar::new();
+        let work = |is_alone: bool| {
+            let mut state = lock(&board);
+            while !(state.is_done() || is_alone && state.has_opened()) {
+                let Some((step, question)) = state.next() else {
+                    state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                };
+                drop(state);
+                let reply = self.reply(&question);
+                state = lock(&board);
+                state.note(step, reply);
+                changed.notify_all();
+            }
+        };
+        work(true);
+        thread::scope(|scope| {
+            for _ in 1..self.gate.most() {
+                // One thread less is only slower: this one takes steps as well.
+                let _ = thread::Builder::new()
+                    .name("probe".into())
+                    .stack_size(256 * 1024)
+                    .spawn_scoped(scope, move || work(false));
+            }
+            work(false);
+        });
+        let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
+        board.survey(self.wavers.load(Ordering::Relaxed))
+    }
+
+    fn reply(&self, question: &Question) -> Reply {
+        match question {
+            Question::Tls(probe) => Reply::Tls(self.prove(probe)),
+            Question::Ssl2 => Reply::Ssl2(self.ask_ssl2()),
+            Question::StillAnswers => Reply::StillAnswers(self.still_answers()),
+        }
+    }
+
+    /// Sends a hello until the answer proves something. Limits on connections show as resets
+    /// and refusals for now; a pause often helps.
+    fn prove(&self, probe: &Probe) -> Proof {
+        let mut pause = PAUSE;
+        let mut endings = 0;
+        for turn in 1..=TRIES {
+            let outcome = self.ask(&probe.longer(FILLING * (turn - 1)));
+            if !is_passing(&outcome) {
+                self.wavers.fetch_or(endings > 0, Ordering::Relaxed);
+                return self.proof_of(outcome, probe);
+            }
+            let is_end = matches!(outcome, Outcome::Ended(_));
+            endings += usize::from(is_end);
+            // Asked at odd turns only: of two servers behind one address, of which one is
+            // broken, each would get its own kind of question in a strict alternation.
+            if is_end && turn % 2 == 1 && !self.still_answers() {
+                endings = 0;
+            }
+            if endings == TRIES {
+                return Proof::TakesNone(Refusal::Ending);
+            }
+            // What could not be reached at the first try is not there; what could, may be busy.
+            let is_dead = matches!(outcome, Outcome::Unreachable(_)) && self.connections() == 1;
+            if turn == TRIES || is_dead || self.endpoint.deadline.left() <= pause {
+                return self.proof_of(outcome, probe);
+            }
+            if endings == 0 {
+                self.gate.back_off();
+                thread::sleep(pause);
+                pause *= 2;
+            }
+        }
+        Proof::Nothing(Outcome::Silent)
+    }
+
+    /// Sends the hello of SSLv2 once.
+    fn ask_ssl2(&self) -> Outcome {
+        let code = |kind: &Sslv2Kind| kind.code.iter().fold(0, |code, byte| code << 8 | u32::from(*byte));
+        let kinds: Vec<u32> = SSLV2_KINDS.iter().map(code).collect();
+        let pass = match self.enter() {
+            Ok(pass) => pass,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.endpoint.ask_ssl2(&kinds, &self.random());
+        pass.answered();
+        outcome
+    }
+
+    /// Whether a hello that was answered before still is. False when there is none.
+    fn still_answers(&self) -> bool {
+        let Some(probe) = self.answered.get() else { return false };
+        matches!(self.ask(probe), Outcome::Accepted(_))
+    }
+
+    /// Sends a hello once.
+    fn ask(&self, probe: &Probe) -> Outcome {
+        let pass = match self.enter() {
+            Ok(pass) => pass,
+            Err(outcome) => return outcome,
+        };
+        let shares = if probe.shares { KeyShare::of(&probe.groups) } else { Vec::new() };
+        let hello = ClientHello {
+            version: probe.version,
+            suites: &probe.suites,
+            groups: &probe.groups,
+            server_name: self.server_name,
+            // Its offer is what shows that a server compresses; TLS 1.3 forbids even that.
+            compression: probe.version < Version::Tls13,
+            shares: &shares,
+            padded_to: 0,
+        };
+        let outcome = self.endpoint.ask(&hello, &self.random());
+        if matches!(outcome, Outcome::Accepted(_) | Outcome::Refused(_)) {
+            pass.answered();
+        }
+        outcome
+    }
+
+    fn enter(&self) -> Result<gate::Pass<'_>, Outcome> {
+        let pass = self.gate.enter(&self.endpoint.deadline).map_err(|shut| match shut {
+            Shut::Late => Outcome::Silent,
+            Shut::Spent => Outcome::Spent,
+        })?;
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Ok(pass)
+    }
+
+    fn proof_of(&self, outcome: Outcome, probe: &Probe) -> Proof {
+        let proof = proof_of(outcome, probe, self.server_name.is_some());
+        if matches!(proof, Proof::Takes(_)) {
+            let _ = self.answered.set(probe.clone());
+        }
+        proof
+    }
+
+    /// Not secret, only never the same: no key is made from it.
+    fn random(&self) -> [u8; 32] {
+        let turn = self.connections();
+        let mut random = self.seed;
+        for (byte, change) in random.iter_mut().zip(turn.to_be_bytes().iter().cycle().skip(3)) {
+            *byte ^= change.rotate_left(1);
+        }
+        random
+    }
+}
+
+fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
+    board.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether another try may end differently.
+const fn is_passing(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Ended(Ending::Closed | Ending::Reset) | Outcome::Busy(_) | Outcome::Unreachable(_)
+    )
+}
+
+/// Alerts by which servers refuse a hello they have understood: illegal_parameter from
+/// those that dislike the version in it, internal_error from OpenSSL 3 when the security level
+/// leaves no suite.
+const REFUSALS: [u8; 7] = [
+    alerts::HANDSHAKE_FAILURE,
+    alerts::ILLEGAL_PARAMETER,
+    alerts::PROTOCOL_VERSION,
+    alerts::INSUFFICIENT_SECURITY,
+    alerts::INTERNAL_ERROR,
+    alerts::INAPPROPRIATE_FALLBACK,
+    alerts::MISSING_EXTENSION,
+];
+
+fn proof_of(outcome: Outcome, probe: &Probe, is_named: bool) -> Proof {
+    match outcome {
+        Outcome::Accepted(flight) => {
+            let as_offered =
+                probe.suites.contains(&flight.hello.suite) && flight.hello.version == probe.version.code();
+            let downgraded = flight.hello.version < probe.version.code();
+            match (as_offered, downgraded) {
+                (true, _) => Proof::Takes(flight),
+                // An older version than asked for: this one is not spoken.
+                (false, true) => Proof::TakesNone(Refusal::OlderVersion),
+                (false, false) => {
+                    Proof::Nothing(Outcome::Violation("a suite or version that was not offered"))
+                }
+            }
+        }
+        Outcome::Refused(Some(alert)) if REFUSALS.contains(&alert.description) => {
+            Proof::TakesNone(Refusal::Alert(alert.description))
+        }
+        // SSLv3 knows no names: who must have one does not speak it.
+        Outcome::Refused(Some(alert))
+            if alert.description == alerts::UNRECOGNIZED_NAME
+                && is_named
+                && probe.version == Version::Ssl3 =>
+        {
+            Proof::TakesNone(Refusal::Alert(alert.description))
+        }
+        other => Proof::Nothing(other),
+    }
+}
