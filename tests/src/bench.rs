@@ -3,9 +3,11 @@
 #![allow(clippy::print_stdout, reason = "for people")]
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use lab::cost::{Candidate, Cost, interleaved, median_ms};
+use lab::relay::Relay;
 
 /// Up to this part of a ratio passes as noise.
 const NOISE: f64 = 1.05;
@@ -22,12 +24,12 @@ pub struct Case<'a> {
     /// Runs of each.
     pub runs: usize,
     /// What has to come out.
-    pub goals: &'a [Goal],
+    pub goals: &'a [Goal<'a>],
 }
 
 /// Something measured, and what it may be at most.
 #[derive(Clone, Copy, Debug)]
-pub enum Goal {
+pub enum Goal<'a> {
     /// Median of the wall time, as a part of theirs.
     WallRatio(f64),
     /// Median of the CPU time, as a part of theirs.
@@ -38,6 +40,10 @@ pub enum Goal {
     Memory(u64),
     /// System calls; without a limit they are only shown.
     SystemCalls(Option<u64>),
+    /// Connections through this relay.
+    Connections(&'a Relay, u64),
+    /// Connections through this relay, as a part of theirs.
+    ConnectionsRatio(&'a Relay, f64),
 }
 
 /// Number of runs from the environment, or this.
@@ -55,7 +61,9 @@ pub fn measure(cases: &[Case<'_>]) -> ExitCode {
 }
 
 impl Case<'_> {
-    fn measure(&self) -> bool {
+    /// Measures, prints a table, and says whether all goals are kept.
+    #[must_use]
+    pub fn measure(&self) -> bool {
         println!("\n{}; {} runs each", self.name, self.runs);
         println!("  {:<14}{:>12}{:>12}{:>8}   goal", "", "ours", "theirs", "ratio");
         let (ours, theirs) = match &self.theirs {
@@ -76,7 +84,7 @@ impl Case<'_> {
         good && theirs_good && kept == self.goals.len()
     }
 
-    fn keeps(&self, goal: Goal, ours: &[Cost], theirs: &[Cost]) -> bool {
+    fn keeps(&self, goal: Goal<'_>, ours: &[Cost], theirs: &[Cost]) -> bool {
         let median = |costs: &[Cost], of: fn(&Cost) -> Duration| median_ms(costs.iter().map(of));
         let both = |of: fn(&Cost) -> Duration| (median(ours, of), median(theirs, of));
         let (name, (a, b), unit, limit) = match goal {
@@ -92,6 +100,12 @@ impl Case<'_> {
                 let limit = most.map_or(Limit::None, |most| Limit::Value(number(most)));
                 ("system calls", self.count(Candidate::system_calls), "", limit)
             }
+            Goal::Connections(relay, most) => {
+                ("connections", self.count(|one| connections(one, relay)), "", Limit::Value(number(most)))
+            }
+            Goal::ConnectionsRatio(relay, ratio) => {
+                ("connections", self.count(|one| connections(one, relay)), "", Limit::CountRatio(ratio))
+            }
         };
         let digits = if unit == "ms" { 2 } else { 0 };
         let shown = |value: f64| {
@@ -106,13 +120,14 @@ impl Case<'_> {
             Limit::None => (String::new(), true),
             Limit::Value(most) => (format!("at most {}", shown(most)), a <= most),
             Limit::Ratio(most) => (format!("ratio at most {most}"), a / b <= most * NOISE),
+            Limit::CountRatio(most) => (format!("ratio at most {most}"), a / b <= most),
         };
         let missed = if kept { "" } else { "   MISSED" };
         println!("  {name:<14}{:>12}{:>12}{ratio:>8}   {goal}{missed}", shown(a), shown(b));
         kept
     }
 
-    fn count(&self, of: fn(&Candidate) -> u64) -> (f64, f64) {
+    fn count(&self, of: impl Fn(&Candidate) -> u64) -> (f64, f64) {
         let theirs = self.theirs.as_ref().map_or(f64::NAN, |(theirs, _)| number(of(theirs)));
         (number(of(&self.ours.0)), theirs)
     }
@@ -120,8 +135,19 @@ impl Case<'_> {
 
 enum Limit {
     None,
+    /// Of times, which are never quite the same.
     Ratio(f64),
+    CountRatio(f64),
     Value(f64),
+}
+
+/// Connections of one run.
+fn connections(candidate: &Candidate, relay: &Relay) -> u64 {
+    let before = relay.connections();
+    let _ = candidate.run();
+    // The last ones may wait to be accepted.
+    thread::sleep(Duration::from_millis(200));
+    (relay.connections() - before) as u64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]

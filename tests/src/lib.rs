@@ -12,6 +12,7 @@
 )]
 
 pub mod bench;
+pub mod ciphers;
 pub mod icinga;
 pub mod lists;
 pub mod mail;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lab::cost::Candidate;
 use lab::dns::Responder;
 use lab::smtpd::{BeforeTls, Submission, SubmissionOptions};
+use lab::tls_script::{TlsPeer, TlsScript};
 use tests::lists;
 use tests::package::shipped;
 
@@ -147,4 +148,43 @@ fn rbl_instructions() {
 #[test]
 fn rbl_peak_memory() {
     at_most("60 lists and their test points, KiB", Lists::new().sixty().peak_rss_kib(), 6 * 1024);
+}
+
+/// A verdict on a sound server.
+struct Verdict {
+    peer: TlsPeer,
+}
+
+impl Verdict {
+    fn new() -> Self {
+        Self { peer: TlsPeer::start(TlsScript::good()) }
+    }
+
+    fn candidate(&self) -> Candidate {
+        let port = self.peer.port().to_string();
+        let candidate = Candidate::new(shipped("check_weak_ciphers"), ["-H", "127.0.0.1", "-p", &port]);
+        assert_eq!(candidate.run().code, Some(0), "nothing weak is offered");
+        assert_eq!(self.peer.connections(), 8);
+        candidate
+    }
+}
+
+#[test]
+fn weak_ciphers_start_instructions() {
+    starts("check_weak_ciphers");
+}
+
+#[test]
+fn weak_ciphers_size() {
+    is_small("check_weak_ciphers", 1_450_000);
+}
+
+#[test]
+fn weak_ciphers_instructions() {
+    at_most("verdict", Verdict::new().candidate().instructions(), 8_800_000);
+}
+
+#[test]
+fn weak_ciphers_peak_memory() {
+    at_most("verdict, KiB", Verdict::new().candidate().peak_rss_kib(), 6 * 1024);
 }

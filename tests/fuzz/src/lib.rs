@@ -21,12 +21,18 @@ pub mod render;
 pub mod sasl_steps;
 pub mod smtp_names;
 pub mod smtp_reply;
+pub mod sslv2_hello;
+pub mod starttls;
+pub mod tls_flight;
+pub mod weak_certificate;
+
+mod wire;
 
 /// A target by its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 13] = [
     ("dns_message", dns_message::run),
     ("ini", ini::run),
     ("range", range::run),
@@ -36,4 +42,8 @@ pub const TARGETS: [Target; 9] = [
     ("sasl_steps", sasl_steps::run),
     ("smtp_names", smtp_names::run),
     ("smtp_reply", smtp_reply::run),
+    ("sslv2_hello", sslv2_hello::run),
+    ("starttls", starttls::run),
+    ("tls_flight", tls_flight::run),
+    ("weak_certificate", weak_certificate::run),
 ];

@@ -10,6 +10,7 @@
 
 mod rbl;
 mod smtp_auth;
+mod weak_ciphers;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -52,7 +53,7 @@ impl Scene {
 fn main() -> ExitCode {
     build_plugins();
     println!("Vedette demo: real plugins, embedded servers on 127.0.0.1, nothing leaves this machine.\n");
-    let results = [smtp_auth::play(), rbl::play()];
+    let results = [smtp_auth::play(), rbl::play(), weak_ciphers::play()];
     let (played, wrong) = results.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     println!("{played} command lines shown, {wrong} of them not as expected.");
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,0 +1,309 @@
+//! check_weak_ciphers on real servers: an inventory lists what the lab's prober and nmap find, and
+//! nothing else; a verdict has the state and the findings that follow from the server's configuration.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lab::output::State;
+use lab::postfix::Listener;
+use lab::process::left_out_without_root;
+use lab::relay::Relay;
+use lab::tls_probe::pairs;
+use lab::tls_script::Protocol;
+use lab::tls_servers::openssl::left_out_without_built;
+use lab::tls_servers::tlslite::left_out_without_tlslite;
+use lab::tls_servers::{Keys, TlsServer, databases, gnutls, java, mail, nginx, openssl, tlslite, vsftpd};
+use tests::ciphers::{Document, check, difference, nmap};
+
+/// Connections for a server with nothing to find fault with.
+const CONNECTIONS: usize = 8;
+/// One more shows the prime of DHE, which the server's preference hides behind ECDHE.
+const WITH_DHE: usize = CONNECTIONS + 1;
+/// Of a server that refuses by ending the connection each refusal has to be told from a limit.
+const WITHOUT_A_WORD: usize = 30;
+
+const CRITICAL: &str = "CRITICAL";
+const WARNING: &str = "WARNING";
+
+/// The inventory is the truth, and nmap says the same.
+fn inventory(server: &TlsServer) {
+    let outcome = check(server.port(), server.starttls()).arg("--inventory").outcome();
+    let ours = Document::of(&outcome);
+    assert_eq!(ours.at("/ports/0/complete"), true, "{}", ours.report());
+    let found = ours.pairs();
+    let truth = pairs(server, "tls.test").unwrap();
+    assert_eq!(truth.len(), server.pairs());
+    assert_eq!(difference(&found, &truth), "", "truth\n{}", ours.report());
+    assert_eq!(difference(&found, &nmap(server)), "", "nmap\n{}", ours.report());
+}
+
+/// The verdict is as expected.
+fn verdict(server: &TlsServer, expected: &[(&str, &str)]) {
+    verdict_within(server, expected, usize::MAX);
+}
+
+/// The verdict is as expected, by no more than so many connections; a relay counts them.
+fn verdict_within(server: &TlsServer, expected: &[(&str, &str)], connections: usize) {
+    let relay = Relay::start(server.addr(), Duration::ZERO);
+    let outcome = check(relay.port(), server.starttls()).outcome();
+    let ours = Document::of(&outcome);
+    let expected: BTreeMap<String, String> =
+        expected.iter().map(|(id, state)| ((*id).to_owned(), (*state).to_owned())).collect();
+    assert_eq!(ours.findings(), expected, "{}", ours.report());
+    let worst = [CRITICAL, WARNING].into_iter().find(|state| expected.values().any(|one| one == state));
+    let code = match worst {
+        Some(CRITICAL) => State::Critical,
+        Some(_) => State::Warning,
+        None => State::Ok,
+    };
+    assert_eq!(outcome.code, Some(code.code()), "{}", ours.report());
+    assert_eq!(ours.at("/ports/0/complete"), true, "{}", ours.report());
+    assert_eq!(ours.at("/ports/0/connections"), relay.connections(), "{}", ours.report());
+    assert!(relay.connections() <= connections, "{} connections\n{}", relay.connections(), ours.report());
+}
+
+#[test]
+fn nginx_as_debian_has_it() {
+    let keys = Keys::new();
+    let server = nginx::debian(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn nginx_with_all_suites() {
+    let keys = Keys::new();
+    let server = nginx::all_suites(&keys);
+    verdict(
+        &server,
+        &[
+            ("null_cipher", CRITICAL),
+            ("anonymous", CRITICAL),
+            ("tls1_0", WARNING),
+            ("tls1_1", WARNING),
+            ("dh_small", WARNING),
+        ],
+    );
+    inventory(&server);
+}
+
+#[test]
+fn nginx_as_mozilla_recommends() {
+    let keys = Keys::new();
+    let server = nginx::intermediate(&keys);
+    verdict_within(&server, &[], WITH_DHE);
+    inventory(&server);
+}
+
+const S_SERVER: [(&str, &str); 6] = [
+    ("null_cipher", CRITICAL),
+    ("anonymous", CRITICAL),
+    ("tls1_0", WARNING),
+    ("tls1_1", WARNING),
+    ("no_forward_secrecy", WARNING),
+    ("dh_small", WARNING),
+];
+
+#[test]
+fn openssl_s_server() {
+    let keys = Keys::new();
+    let server = openssl::s_server(&keys);
+    verdict(&server, &S_SERVER);
+    inventory(&server);
+}
+
+#[test]
+fn openssl_that_wants_a_client_certificate() {
+    let keys = Keys::new();
+    let server = openssl::s_server_with(&keys, &["-Verify", "1"]);
+    verdict(&server, &S_SERVER);
+    inventory(&server);
+}
+
+#[test]
+fn openssl_of_yesterday() {
+    if left_out_without_built() {
+        return;
+    }
+    let keys = Keys::new();
+    let server = openssl::old(&keys);
+    let old =
+        [("sslv3", CRITICAL), ("rc4", CRITICAL), ("small_block", WARNING), ("modest_strength", WARNING)];
+    verdict(&server, &[&S_SERVER[..], &old].concat());
+    inventory(&server);
+}
+
+#[test]
+fn openssl_with_hybrid_groups() {
+    if left_out_without_built() {
+        return;
+    }
+    let keys = Keys::new();
+    let server = openssl::hybrid(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn gnutls_serv() {
+    let keys = Keys::new();
+    let server = gnutls::gnutls_serv(&keys);
+    verdict(
+        &server,
+        &[
+            ("anonymous", CRITICAL),
+            ("rc4", CRITICAL),
+            ("tls1_0", WARNING),
+            ("tls1_1", WARNING),
+            ("small_block", WARNING),
+            ("modest_strength", WARNING),
+            ("no_forward_secrecy", WARNING),
+        ],
+    );
+    inventory(&server);
+}
+
+#[test]
+fn java_with_everything() {
+    let keys = Keys::new();
+    let server = java::server(&keys);
+    verdict(
+        &server,
+        &[
+            ("sslv3", CRITICAL),
+            ("null_cipher", CRITICAL),
+            ("anonymous", CRITICAL),
+            ("export", CRITICAL),
+            ("rc4", CRITICAL),
+            ("low_strength", CRITICAL),
+            ("dh_broken", CRITICAL),
+            ("tls1_0", WARNING),
+            ("tls1_1", WARNING),
+            ("small_block", WARNING),
+            ("modest_strength", WARNING),
+            ("no_forward_secrecy", WARNING),
+            ("static_dh", WARNING),
+        ],
+    );
+    inventory(&server);
+}
+
+#[test]
+fn tlslite_with_everything() {
+    if left_out_without_tlslite() {
+        return;
+    }
+    let keys = Keys::new();
+    let server = tlslite::weak(&keys);
+    verdict(
+        &server,
+        &[
+            ("sslv3", CRITICAL),
+            ("null_cipher", CRITICAL),
+            ("rc4", CRITICAL),
+            ("tls1_0", WARNING),
+            ("tls1_1", WARNING),
+            ("small_block", WARNING),
+            ("modest_strength", WARNING),
+            ("no_forward_secrecy", WARNING),
+        ],
+    );
+    inventory(&server);
+}
+
+#[test]
+fn tlslite_with_hybrid_groups() {
+    if left_out_without_tlslite() {
+        return;
+    }
+    let keys = Keys::new();
+    let server = tlslite::hybrid(&keys);
+    verdict_within(&server, &[], WITH_DHE);
+    inventory(&server);
+}
+
+#[test]
+fn postfix_by_starttls_and_at_once() {
+    if left_out_without_root("Postfix") {
+        return;
+    }
+    for listener in [Listener::Submission, Listener::Implicit] {
+        let server = mail::postfix(listener);
+        // Without a certificate OpenSSL chooses the prime by the cipher: 1024 bits for one of 128.
+        let weak = [("dh_small", WARNING), ("tls1_0", WARNING), ("tls1_1", WARNING)];
+        verdict(&server, &[&[("anonymous", CRITICAL)], &weak[..]].concat());
+        inventory(&server);
+    }
+}
+
+fn dovecot(protocol: Protocol) {
+    if left_out_without_root("Dovecot") {
+        return;
+    }
+    let keys = Keys::new();
+    let server = mail::dovecot(&keys, protocol);
+    verdict_within(&server, &[], WITHOUT_A_WORD);
+    inventory(&server);
+}
+
+#[test]
+fn dovecot_with_imap() {
+    dovecot(Protocol::Imap);
+}
+
+#[test]
+fn dovecot_with_pop3() {
+    dovecot(Protocol::Pop3);
+}
+
+#[test]
+fn dovecot_with_lmtp() {
+    dovecot(Protocol::Lmtp);
+}
+
+#[test]
+fn dovecot_with_smtp() {
+    dovecot(Protocol::Smtp);
+}
+
+#[test]
+fn mariadb() {
+    let keys = Keys::new();
+    let server = databases::mariadb(&keys);
+    verdict(
+        &server,
+        &[("anonymous", CRITICAL), ("tls1_0", WARNING), ("tls1_1", WARNING), ("no_forward_secrecy", WARNING)],
+    );
+    inventory(&server);
+}
+
+#[test]
+fn postgres() {
+    if left_out_without_root("PostgreSQL") {
+        return;
+    }
+    let keys = Keys::new();
+    let server = databases::postgres(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn openldap() {
+    let keys = Keys::new();
+    let server = databases::openldap(&keys);
+    verdict(&server, &[("tls1_0", WARNING), ("tls1_1", WARNING), ("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn vsftpd_by_auth_tls() {
+    if left_out_without_root("vsftpd") {
+        return;
+    }
+    let keys = Keys::new();
+    let server = vsftpd::server(&keys);
+    verdict_within(&server, &[], CONNECTIONS);
+    inventory(&server);
+}
