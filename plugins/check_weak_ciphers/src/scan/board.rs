@@ -334,9 +334,8 @@ impl Board {
     fn note_ssl2(&mut self, outcome: Outcome) {
         self.ssl2 = match outcome {
             Outcome::Ssl2(hello) => Ok(Some(hello.ciphers)),
-            // An error message of SSLv2: it is spoken, even if with none of its ciphers.
-            Outcome::Refused(None) => Ok(Some(Vec::new())),
-            Outcome::Refused(Some(_)) | Outcome::Foreign(_) => Ok(None),
+            // An error message of SSLv2 is what Java says to clients that speak nothing else.
+            Outcome::Refused(_) | Outcome::Foreign(_) => Ok(None),
             other => Err(other),
         };
     }

@@ -34,9 +34,8 @@ pub fn server(keys: &Keys) -> TlsServer {
         fs::write(&properties, PROPERTIES).expect("the lab's folder is writable");
         fs::write(&source, include_str!("WeakServer.java")).expect("the lab's folder is writable");
         let mut command = Command::new(program("java", "openjdk-17-jdk-headless"));
-        // Quick to start rather than quick: a test asks some hundred questions.
         command
-            .args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx128m"])
+            .args(["-XX:+UseSerialGC", "-Xshare:auto", "-Xmx128m"])
             .arg("-Djava.net.preferIPv4Stack=true")
             .arg(format!("-Djava.security.properties={}", properties.display()))
             .arg(source)
