@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::plugin::Plugin;
 use lab::postfix::Listener;
 use lab::process::{left_out_without_root, program};
-use lab::tls_probe::{End, Offer, ask, pairs, suites};
+use lab::tls_probe::{End, Offer, ask, ask_bytes, pairs, ssl2_hello, suites};
 use lab::tls_script::{Auth, Protocol, Version};
 use lab::tls_servers::openssl::left_out_without_built;
 use lab::tls_servers::tlslite::left_out_without_tlslite;
@@ -88,6 +88,9 @@ fn java_with_everything() {
     assert_eq!((export.suite(), export.end), (Some(0x0003), End::Whole));
     let dsa = ask(server.addr(), &Offer::new(Version::Tls10, &[0x0011])).unwrap();
     assert_eq!(dsa.suite(), Some(0x0011));
+    // The format of SSLv2 is all it knows of it: who asks for the version itself gets NO-CIPHER-ERROR.
+    let ssl2 = ask_bytes(&server, &ssl2_hello(2, &[0x01_0080, 0x07_00c0])).unwrap();
+    assert_eq!(ssl2.bytes, [0x80, 3, 0, 0, 1]);
 }
 
 #[test]
