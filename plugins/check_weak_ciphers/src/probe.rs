@@ -97,14 +97,17 @@ fn rules(policy: &Policy) -> Vec<Rules> {
         .into_iter()
         .filter(|version| *version > Version::Ssl2)
         .map(|version| {
-            let of_version = || SUITES.iter().filter(|suite| suite.is_of(version));
-            let is_forbidden = |suite: &Suite| policy.forbids(version, suite);
+            let of_version = SUITES.iter().filter(|suite| suite.is_of(version));
+            let (forbidden, mut allowed): (Vec<&Suite>, Vec<&Suite>) =
+                of_version.partition(|suite| policy.forbids(version, suite));
+            // In front, so that a server that follows the client's order shows its prime at once.
+            allowed.sort_by_key(|suite| !suite.is_ffdhe());
             // A prime that is too short hides behind any better suite.
-            let is_suspect = |suite: &&Suite| is_forbidden(suite) || suite.is_ffdhe();
+            let suspects = forbidden.iter().chain(allowed.iter().filter(|suite| suite.is_ffdhe()));
             Rules {
                 version,
-                allowed: of_version().filter(|suite| !is_forbidden(suite)).map(|suite| suite.code).collect(),
-                suspects: of_version().filter(is_suspect).map(|suite| suite.code).collect(),
+                suspects: suspects.map(|suite| suite.code).collect(),
+                allowed: allowed.iter().map(|suite| suite.code).collect(),
             }
         })
         .collect()

@@ -159,6 +159,18 @@ struct Column {
     is_closed: bool,
 }
 
+impl Column {
+    /// What may be taken with a named prime only; `None` where there is none to ask for.
+    fn primes(&self) -> Option<Step> {
+        let version = self.rules.version;
+        let is_known = |code: &u16| self.found.picks.iter().any(|flight| flight.hello.suite == *code);
+        let left: Vec<u16> =
+            all(Mode::Inventory, &self.rules).filter(|code| takes_prime(*code) && !is_known(code)).collect();
+        let has_groups = (Version::Tls10..=Version::Tls12).contains(&version) && !self.found.picks.is_empty();
+        (has_groups && !left.is_empty()).then_some(Step::Primes(version, left))
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Doubts {
     allowed: bool,
@@ -185,6 +197,8 @@ pub(super) struct Board {
     is_intolerant: bool,
     /// TLS 1.3 was refused without a share of a key.
     with_shares: bool,
+    /// There are suites that are taken with a named prime only.
+    takes_named_primes: bool,
     ends: bool,
     ssl2: Result<Option<Vec<u32>>, Outcome>,
     /// Hellos that were sent after that of SSLv2 were answered.
@@ -237,6 +251,7 @@ impl Board {
             is_short: false,
             is_intolerant: false,
             with_shares: false,
+            takes_named_primes: false,
             ends: false,
             ssl2: Err(Outcome::Silent),
             answers_after_ssl2: false,
@@ -346,7 +361,15 @@ impl Board {
             return Survey::NoTls(outcome);
         }
         let ends = self.ends;
+        let newest = self.newest_with_prime();
         let mut versions: Vec<Found> = self.columns.into_iter().map(|column| column.found).collect();
+        // Who decides in one version decides in those before.
+        let preference =
+            versions.iter().find(|found| Some(found.version) == newest).and_then(|found| found.preference);
+        for found in versions.iter_mut().filter(|found| Some(found.version) < newest && found.picks.len() > 1)
+        {
+            found.preference = found.preference.or(preference);
+        }
         if ends && wavers {
             // Connections end at random here, so an end is no refusal.
             for found in &mut versions {
@@ -492,7 +515,15 @@ impl Board {
         let Some(column) = self.columns.iter().find(|column| column.rules.version == version) else {
             return Vec::new();
         };
+        // One prime serves all suites of a server that are allowed with it.
+        let shows_prime = self.mode == Mode::Verdict
+            && column
+                .found
+                .picks
+                .iter()
+                .any(|flight| takes_prime(flight.hello.suite) && flight.dh_bits().is_some());
         all(self.mode, &column.rules)
+            .filter(|code| !(shows_prime && column.rules.allowed.contains(code)))
             .filter(|code| column.found.picks.iter().all(|flight| flight.hello.suite != *code))
             .collect()
     }
@@ -657,6 +688,7 @@ impl Board {
         if self.mode == Mode::Verdict {
             return self.ask_post_quantum();
         }
+        let newest = self.newest_with_prime();
         let mut steps = Vec::new();
         for column in &mut self.columns {
             if column.due > 0 || column.is_closed || column.found.picks.is_empty() {
@@ -669,13 +701,13 @@ impl Board {
             let with_group: Vec<u16> = suites.iter().copied().filter(|code| takes_groups(*code)).collect();
             let groups: Vec<u16> =
                 groups(version).into_iter().filter(|group| !column.found.groups.contains(group)).collect();
-            let is_left = |code: &u16| takes_prime(*code) && !suites.contains(code);
-            let primes: Vec<u16> = all(Mode::Inventory, &column.rules).filter(is_left).collect();
-            if column.found.preference.is_none() && suites.len() > 1 {
-                steps.push(Step::Order(version, suites));
+            // What a server does in one version it does in those before.
+            if Some(version) == newest {
+                steps.extend(column.primes());
             }
-            if (Version::Tls10..=Version::Tls12).contains(&version) && !primes.is_empty() {
-                steps.push(Step::Primes(version, primes));
+            let is_asked = Some(version) == newest || version == Version::Tls13;
+            if is_asked && column.found.preference.is_none() && suites.len() > 1 {
+                steps.push(Step::Order(version, suites));
             }
             if !with_group.is_empty() && version >= Version::Tls12 {
                 steps.push(Step::Groups { version, suites: with_group, groups });
@@ -685,6 +717,12 @@ impl Board {
             self.push(step);
         }
         self.ask_fallback();
+    }
+
+    /// The newest version below TLS 1.3 that is spoken.
+    fn newest_with_prime(&self) -> Option<Version> {
+        let spoken = self.columns.iter().filter(|column| !column.found.picks.is_empty());
+        spoken.map(|column| column.rules.version).filter(|version| *version < Version::Tls13).max()
     }
 
     fn ask_post_quantum(&mut self) {
@@ -748,6 +786,13 @@ impl Board {
             Proof::Takes(flight) => {
                 suites.retain(|code| *code != flight.hello.suite);
                 self.take(version, *flight);
+                if !std::mem::replace(&mut self.takes_named_primes, true) {
+                    let older = self.columns.iter().filter(|column| column.rules.version < version);
+                    let steps: Vec<Step> = older.filter_map(Column::primes).collect();
+                    for step in steps {
+                        self.push(step);
+                    }
+                }
                 if !suites.is_empty() {
                     self.push(Step::Primes(version, suites));
                 }

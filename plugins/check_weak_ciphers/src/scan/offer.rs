@@ -8,15 +8,14 @@ use crate::version::Version;
 pub(super) const fn chains(version: Version) -> usize {
     match version {
         Version::Tls12 => 5,
-        Version::Tls13 => 1,
-        _ => 2,
+        _ => 1,
     }
 }
 
 /// Deals suites out into so many portions, those in use first, so that all have their share.
 pub(super) fn deal(suites: &[u16], portions: usize) -> Vec<Vec<u16>> {
     let mut sorted = suites.to_vec();
-    sorted.sort_by_key(|code| Suite::by_code(*code).is_none_or(|suite| suite.openssl_name.is_none()));
+    sorted.sort_by_cached_key(|code| Suite::by_code(*code).is_none_or(|suite| suite.openssl_name.is_none()));
     let mut dealt = vec![Vec::new(); portions];
     for (turn, code) in sorted.into_iter().enumerate() {
         if let Some(portion) = dealt.get_mut(turn % portions.max(1)) {
@@ -29,7 +28,7 @@ pub(super) fn deal(suites: &[u16], portions: usize) -> Vec<Vec<u16>> {
 
 pub(super) fn weakest_first(suites: &[u16]) -> Vec<u16> {
     let mut sorted = suites.to_vec();
-    sorted.sort_by_key(|code| strength_order(*code));
+    sorted.sort_by_cached_key(|code| strength_order(*code));
     sorted
 }
 
