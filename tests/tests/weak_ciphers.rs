@@ -293,12 +293,22 @@ fn unknown_no_common_protocol() {
     gives(TlsScript::new(), State::Unknown, &["no common protocol"]);
 }
 
-/// A ServerHello shows a suite, whatever follows.
+/// A ServerHello shows a suite, whatever follows; but not how long its prime is, nor what curve it has.
 #[test]
 fn halfway_answers() {
     for ending in [Ending::Close, Ending::Reset, Ending::Hang, Ending::Alert(40)] {
-        let sound = TlsScript::good().fault(Fault::AfterServerHello(ending));
-        gives(sound, State::Ok, &["nothing that bcp195 forbids"]);
+        let words = match ending {
+            Ending::Alert(_) => "gives up with alert handshake_failure",
+            _ => "does not show the key exchange",
+        };
+        for suite in [0x009e, 0xc02f] {
+            let sound = TlsScript::new().version(Version::Tls12, &[suite]);
+            let sound = sound.fault(Fault::AfterServerHello(ending));
+            let (_, run) = gives(sound, State::Unknown, &["the scan of TLS1.2 is not complete", words]);
+            run.silent_about("nothing that bcp195 forbids");
+        }
+        let sound = TlsScript::new().version(Version::Tls13, &[0x1301]);
+        gives(sound.fault(Fault::AfterServerHello(ending)), State::Ok, &["nothing that bcp195 forbids"]);
         let weak = and(&[0x0005]).fault(Fault::AfterServerHello(ending));
         gives(weak, State::Critical, &["RC4-SHA"]);
         let script = TlsScript::good().fault(Fault::InRecord(ending));
@@ -352,7 +362,19 @@ fn never_ok_unoffered_picks() {
         let parsed = outcome.parsed();
         assert_ne!(parsed.state, State::Ok, "{fault:?}\n{}", outcome.report());
         assert!(!outcome.text().contains("nothing that"), "{fault:?}\n{}", outcome.report());
+        if let Fault::Suite(_) = fault {
+            assert!(outcome.text().contains("breaks the protocol"), "{fault:?}\n{}", outcome.report());
+        }
     }
+    // Taken as allowed, and then picked where only others are offered.
+    let peer = TlsPeer::start(TlsScript::good().fault(Fault::Suite(0xc02f)));
+    let run = impatient(&peer).gives(State::Unknown, &["the scan of TLS1.2 is not complete"]);
+    let finding = "WARNING: 127.0.0.1:PORT: protocol_violation in TLS1.2, TLS1.3";
+    assert!(
+        run.outcome.text().contains(&finding.replace("PORT", &peer.port().to_string())),
+        "{}",
+        run.outcome.report()
+    );
 }
 
 #[test]

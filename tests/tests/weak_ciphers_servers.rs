@@ -122,6 +122,23 @@ fn openssl_that_wants_a_client_certificate() {
 }
 
 #[test]
+fn openssl_with_psk() {
+    let keys = Keys::new();
+    let server = openssl::with_psk(&keys);
+    verdict(
+        &server,
+        &[
+            ("null_cipher", CRITICAL),
+            ("tls1_0", WARNING),
+            ("tls1_1", WARNING),
+            ("no_forward_secrecy", WARNING),
+            ("dh_small", WARNING),
+        ],
+    );
+    inventory(&server);
+}
+
+#[test]
 fn openssl_of_yesterday() {
     if left_out_without_built() {
         return;

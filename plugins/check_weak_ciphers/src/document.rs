@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::CheckWeakCiphers;
 use crate::certificate::SeenCertificates;
 use crate::groups::Group;
-use crate::judge::{group_name, hits, suite_name, suite_reasons};
+use crate::judge::{group_name, hits, suite_reasons};
 use crate::policy::{Class, Policy, Reason};
 use crate::scan::Preference;
 use crate::scan::starttls::Protocol;
 use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble};
-use crate::suites::{Sslv2Kind, Suite};
+use crate::suites::{Sslv2Kind, Suite, suite_name};
 use crate::version::Version;
 
 /// Grows with changes that break readers.

@@ -95,7 +95,7 @@ impl From<Outcome> for Shown {
 
 /// Reads what follows a ClientHello.
 pub fn flight(stream: &mut impl Read) -> Shown {
-    read_flight(stream).unwrap_or_else(|end| end).into()
+    read_flight(stream).into()
 }
 
 /// Reads what follows a CLIENT-HELLO of SSLv2.

@@ -14,7 +14,7 @@ use crate::options::Required;
 use crate::policy::{Attack, Class, FindingKind, Policy, Reason, Strictness};
 use crate::scan::Mode;
 use crate::seen::{Pick, Scan, SeenPort, SeenTls, Trouble, TroubleKind};
-use crate::suites::Suite;
+use crate::suites::{Suite, suite_name};
 use crate::version::Version;
 
 /// What a port amounts to, counted.
@@ -90,6 +90,7 @@ fn no_tls(options: &CheckWeakCiphers, trouble: &Trouble, place: &str, run: &Run)
         | TroubleKind::NotTls
         | TroubleKind::Busy
         | TroubleKind::Protocol
+        | TroubleKind::Violation
         | TroubleKind::Spent
         | TroubleKind::NeedsName => run.states.state(Condition::Incomplete),
     };
@@ -159,6 +160,11 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
     }
     for (kind, evidence) in tls.certificates.iter().flat_map(|seen| certificate::judge(&policy, seen, now)) {
         found.note(policy.judge(kind), None, evidence);
+    }
+    for seen in &tls.versions {
+        if let Some(Trouble { kind: TroubleKind::Violation, text }) = &seen.incomplete {
+            found.note(policy.judge(FindingKind::ProtocolViolation), Some(seen.version), text.clone());
+        }
     }
     for kind in missing(tls) {
         found.note(policy.judge(kind), None, String::new());
@@ -328,14 +334,6 @@ pub(crate) fn suite_reasons(policy: &Policy, version: Version, pick: &Pick) -> V
         reasons.extend(lacks(pick.extended_master_secret, FindingKind::NoExtendedMasterSecret));
     }
     reasons
-}
-
-/// As OpenSSL calls it, where it does.
-pub(crate) fn suite_name(code: u16) -> String {
-    match Suite::by_code(code) {
-        Some(suite) => suite.openssl_name.unwrap_or(suite.name).to_owned(),
-        None => format!("0x{code:04x}"),
-    }
 }
 
 pub(crate) fn group_name(code: u16) -> String {

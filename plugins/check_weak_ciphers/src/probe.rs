@@ -19,7 +19,7 @@ use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
 use crate::scan::{Asked, Found, Mode, Rules, Scanner, Survey};
 use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
-use crate::suites::{SUITES, Suite};
+use crate::suites::{SUITES, Suite, suite_name};
 use crate::version::Version;
 
 /// Scans all ports, one after the other: the limit on connections is the host's.
@@ -74,7 +74,7 @@ pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<S
             starttls: endpoint.starttls,
             connections,
             seconds: started.elapsed().as_secs_f64(),
-            scan: taken_down(result, endpoint.starttls, asked.mode, certificates),
+            scan: taken_down(result, endpoint.starttls, &asked, certificates),
         });
     }
     Ok(Seen { ports })
@@ -116,15 +116,15 @@ fn rules(policy: &Policy) -> Vec<Rules> {
 fn taken_down(
     survey: Survey,
     starttls: Option<Protocol>,
-    mode: Mode,
+    asked: &Asked<'_>,
     certificates: Option<SeenCertificates>,
 ) -> Scan {
     match survey {
         Survey::NoTls(outcome) => Scan::NoTls(trouble(&outcome, starttls)),
         Survey::Seen { ssl2, versions, intolerant, ends, fallback_scsv, asked_post_quantum, .. } => {
             let versions: Vec<SeenVersion> =
-                versions.iter().map(|found| seen_version(found, starttls)).collect();
-            let is_known = mode == Mode::Inventory || asked_post_quantum;
+                versions.iter().map(|found| seen_version(found, starttls, asked.rules)).collect();
+            let is_known = asked.mode == Mode::Inventory || asked_post_quantum;
             let ssl2_incomplete = ssl2.as_ref().err().map(|outcome| trouble(outcome, starttls));
             Scan::Seen(SeenTls {
                 ssl2: ssl2.unwrap_or_default(),
@@ -151,14 +151,32 @@ fn post_quantum(versions: &[SeenVersion], is_known: bool) -> Option<bool> {
     }
 }
 
-fn seen_version(found: &Found, starttls: Option<Protocol>) -> SeenVersion {
+fn seen_version(found: &Found, starttls: Option<Protocol>, rules: &[Rules]) -> SeenVersion {
     SeenVersion {
         version: found.version,
         suites: found.picks.iter().map(pick).collect(),
         preference: found.preference,
         groups: found.groups.clone(),
-        incomplete: found.stopped.as_ref().map(|outcome| trouble(outcome, starttls)),
+        incomplete: found
+            .stopped
+            .as_ref()
+            .map(|outcome| trouble(outcome, starttls))
+            .or_else(|| hidden(found, rules)),
     }
+}
+
+/// A prime that was not shown may be a small one. Where the server itself gives up nobody gets to it, which is no
+/// fault in a suite that is forbidden anyway.
+fn hidden(found: &Found, rules: &[Rules]) -> Option<Trouble> {
+    let allows = |code| rules.iter().any(|one| one.version == found.version && one.allowed.contains(&code));
+    let is_open = |flight: &&Flight| flight.alert.is_none() || allows(flight.hello.suite);
+    let flight = found.picks.iter().filter(is_open).find(|flight| flight.hides_parameters())?;
+    let suite = suite_name(flight.hello.suite);
+    let text = match flight.alert {
+        Some(alert) => format!("the server picks {suite} and gives up with alert {}", alert.name()),
+        None => format!("the server does not show the key exchange of {suite}"),
+    };
+    Some(Trouble { kind: TroubleKind::Protocol, text })
 }
 
 fn pick(flight: &Flight) -> Pick {
@@ -185,7 +203,7 @@ fn trouble(outcome: &Outcome, starttls: Option<Protocol>) -> Trouble {
         }
         Outcome::Foreign(bytes) => (TroubleKind::NotTls, foreign(bytes, starttls)),
         Outcome::Violation(what) => {
-            (TroubleKind::Protocol, format!("the server breaks the protocol: {what}"))
+            (TroubleKind::Violation, format!("the server breaks the protocol: {what}"))
         }
         Outcome::NoStarttls(words) => {
             (TroubleKind::NoStarttls, format!("STARTTLS is not offered: {}", quote(words)))

@@ -102,6 +102,8 @@ pub(crate) enum TroubleKind {
     NoStarttls,
     Busy,
     Protocol,
+    /// Something that was never offered, or that cannot be read.
+    Violation,
     NeedsName,
     Spent,
 }

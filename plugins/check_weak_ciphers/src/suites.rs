@@ -132,6 +132,14 @@ impl Suite {
     }
 }
 
+/// As OpenSSL calls it, where it does.
+pub(crate) fn suite_name(code: u16) -> String {
+    match Suite::by_code(code) {
+        Some(suite) => suite.openssl_name.unwrap_or(suite.name).to_owned(),
+        None => format!("0x{code:04x}"),
+    }
+}
+
 impl Cipher {
     /// Size of a block in bits; None for stream ciphers, sponges and without encryption.
     pub(crate) fn block_bits(self) -> Option<u16> {

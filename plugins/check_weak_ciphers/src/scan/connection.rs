@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::suites::Suite;
 use crate::wire::hello::ClientHello;
 use crate::wire::reader::{Alert, Event, NotTls, Reader};
 use crate::wire::server::{
-    CERTIFICATE, KeyExchange, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE, ServerHello, certificates,
+    CERTIFICATE, Parameters, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE, ServerHello, certificates,
 };
 use crate::wire::sslv2;
 
@@ -73,26 +74,34 @@ pub(crate) struct Flight {
     pub(crate) chain: Vec<Vec<u8>>,
     /// The body of the ServerKeyExchange; how to read it depends on the suite.
     pub(crate) key_exchange: Option<Vec<u8>>,
+    /// With which the server gave up after its ServerHello: nobody gets further with this suite.
+    pub(crate) alert: Option<Alert>,
 }
 
 impl Flight {
     /// Bits of the prime the server sent, where the suite has one.
     pub(crate) fn dh_bits(&self) -> Option<u32> {
-        self.suite().filter(|suite| suite.is_ffdhe())?;
-        match KeyExchange::dhe(self.key_exchange.as_deref()?)? {
-            KeyExchange::Dhe { bits, .. } => Some(bits),
-            KeyExchange::Ecdhe { .. } => None,
+        match self.parameters()? {
+            Parameters::Dhe { bits } => Some(bits),
+            Parameters::Ecdhe { .. } => None,
         }
     }
 
     /// The group of the key exchange, where it has a number.
     pub(crate) fn group(&self) -> Option<u16> {
-        if self.suite().is_some_and(Suite::is_ecdhe)
-            && let Some(KeyExchange::Ecdhe { group }) = KeyExchange::ecdhe(self.key_exchange.as_deref()?)
-        {
-            return Some(group);
+        match self.parameters() {
+            Some(Parameters::Ecdhe { group }) => Some(group),
+            _ => self.hello.group,
         }
-        self.hello.group
+    }
+
+    /// Whether the suite has a prime or a curve to judge, and the server did not show it.
+    pub(crate) fn hides_parameters(&self) -> bool {
+        self.suite().is_some_and(|suite| suite.is_ffdhe() || suite.is_ecdhe()) && self.parameters().is_none()
+    }
+
+    fn parameters(&self) -> Option<Parameters> {
+        Parameters::read(self.suite()?.kx, self.key_exchange.as_deref()?)
     }
 
     fn suite(&self) -> Option<&'static Suite> {
@@ -104,9 +113,7 @@ impl Endpoint {
     /// Sends a hello and reads the answer, up to TLS 1.2 with the certificates and the key exchange, which
     /// come in the same flight: unread they would make the end of the connection a reset.
     pub(crate) fn ask(&self, hello: &ClientHello<'_>, random: &[u8; 32]) -> Outcome {
-        self.open(&hello.record(random))
-            .and_then(|mut stream| read_flight(&mut stream))
-            .unwrap_or_else(|end| end)
+        self.open(&hello.record(random)).map_or_else(|end| end, |mut stream| read_flight(&mut stream))
     }
 
     /// The same in SSLv2.
@@ -160,66 +167,63 @@ impl From<NotTls> for Outcome {
     }
 }
 
-/// Reads until the server has shown enough; the error is the outcome as well.
-pub(crate) fn read_flight(stream: &mut impl Read) -> Result<Outcome, Outcome> {
+/// Reads until the server has shown enough. What was shown is shown, however the rest ends.
+pub(crate) fn read_flight(stream: &mut impl Read) -> Outcome {
+    let mut flight = None;
+    let end = read_messages(stream, &mut flight).unwrap_or_else(Outcome::from);
+    flight.map_or(end, |flight| Outcome::Accepted(Box::new(flight)))
+}
+
+/// What ends it counts only where nothing was shown.
+fn read_messages(stream: &mut impl Read, flight: &mut Option<Flight>) -> Result<Outcome, NotTls> {
     let mut reader = Reader::default();
-    let mut flight: Option<Flight> = None;
     let mut buffer = [0; 4096];
     loop {
         while let Some(event) = reader.next()? {
-            match step(&mut flight, event) {
-                Step::More => {}
-                Step::Done(outcome) => return Ok(outcome),
+            if let ControlFlow::Break(end) = take(flight, event) {
+                return Ok(end);
             }
         }
         match stream.read(&mut buffer) {
             Ok(count) if count > 0 => reader.push(buffer.get(..count).unwrap_or_default())?,
-            // What was shown is shown, even if the rest never comes.
-            other => {
-                let end =
-                    Outcome::from_io(other.map_or_else(|error| error.kind(), |_| ErrorKind::UnexpectedEof));
-                return Ok(match flight {
-                    Some(flight) => Outcome::Accepted(Box::new(flight)),
-                    None if reader.pending().is_empty() => end,
-                    None => Outcome::Violation("the answer ends in the middle of a record"),
-                });
+            _ if !reader.pending().is_empty() => {
+                return Ok(Outcome::Violation("the answer ends in the middle of a record"));
             }
+            Ok(_) => return Ok(Outcome::Ended(Ending::Closed)),
+            Err(error) => return Ok(Outcome::from_io(error.kind())),
         }
     }
 }
 
-enum Step {
-    More,
-    Done(Outcome),
-}
-
-fn step(flight: &mut Option<Flight>, event: Event) -> Step {
-    let done = |flight: &mut Option<Flight>| match flight.take() {
-        Some(flight) => Step::Done(Outcome::Accepted(Box::new(flight))),
-        None => Step::Done(Outcome::Violation("a message before the ServerHello")),
-    };
-    match event {
+fn take(flight: &mut Option<Flight>, event: Event) -> ControlFlow<Outcome> {
+    const OUT_OF_TURN: Outcome = Outcome::Violation("a message before the ServerHello");
+    match (event, flight) {
         // Warnings, such as unrecognized_name, do not end a handshake.
-        Event::Alert(alert) if !alert.fatal && alert.description != 0 => Step::More,
-        Event::Alert(alert) if flight.is_none() => Step::Done(Outcome::Refused(Some(alert))),
-        Event::Alert(_) | Event::Other(_) => done(flight),
-        Event::Handshake(SERVER_HELLO, body) if flight.is_none() => {
+        (Event::Alert(alert), _) if !alert.fatal && alert.description != 0 => ControlFlow::Continue(()),
+        (Event::Alert(alert), shown) => {
+            if let Some(shown) = shown {
+                shown.alert = Some(alert);
+            }
+            ControlFlow::Break(Outcome::Refused(Some(alert)))
+        }
+        (Event::Handshake(SERVER_HELLO, body), flight @ None) => {
             let Some(hello) = ServerHello::read(&body) else {
-                return Step::Done(Outcome::Violation("a ServerHello that cannot be read"));
+                return ControlFlow::Break(Outcome::Violation("a ServerHello that cannot be read"));
             };
             let in_the_clear = hello.version < 0x0304;
-            *flight = Some(Flight { hello, chain: Vec::new(), key_exchange: None });
-            if in_the_clear { Step::More } else { done(flight) }
+            *flight = Some(Flight { hello, chain: Vec::new(), key_exchange: None, alert: None });
+            if in_the_clear { ControlFlow::Continue(()) } else { ControlFlow::Break(OUT_OF_TURN) }
         }
-        Event::Handshake(kind, body) => {
-            let Some(shown) = flight else { return done(flight) };
+        (Event::Other(_) | Event::Handshake(SERVER_HELLO_DONE, _), _) | (_, None) => {
+            ControlFlow::Break(OUT_OF_TURN)
+        }
+        (Event::Handshake(kind, body), Some(shown)) => {
             match kind {
                 CERTIFICATE => shown.chain = certificates(&body).unwrap_or_default(),
                 SERVER_KEY_EXCHANGE => shown.key_exchange = Some(body),
-                SERVER_HELLO_DONE => return done(flight),
                 _ => {}
             }
-            Step::More
+            ControlFlow::Continue(())
         }
     }
 }
@@ -259,4 +263,70 @@ fn not_ssl2(received: &[u8]) -> Result<Outcome, Outcome> {
         Some(Event::Alert(alert)) => Outcome::Refused(Some(alert)),
         _ => Outcome::Foreign(received.iter().take(128).copied().collect()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: [u8; 2] = [3, 3];
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let [.., a, b, c] = body.len().to_be_bytes();
+        [&[kind, a, b, c], body].concat()
+    }
+
+    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+        let [.., high, low] = body.len().to_be_bytes();
+        [&[kind, 3, 3, high, low], body].concat()
+    }
+
+    fn hello(suite: u16) -> Vec<u8> {
+        let body = [&HEAD[..], &[1; 32], &[0], &suite.to_be_bytes(), &[0]].concat();
+        record(22, &message(SERVER_HELLO, &body))
+    }
+
+    fn flight(bytes: &[u8]) -> Flight {
+        match read_flight(&mut &*bytes) {
+            Outcome::Accepted(flight) => *flight,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_shown_counts_however_the_rest_ends() {
+        let ends: [&[u8]; 7] = [
+            b"",
+            &[22, 3],
+            b"HTTP/1.1 400 Bad Request",
+            &record(21, &[2, 80]),
+            &record(22, &[]),
+            &record(23, b"secret"),
+            &[22, 3, 3, 0xff, 0xff],
+        ];
+        for end in ends {
+            let shown = flight(&[&hello(0xc02f), end].concat());
+            assert_eq!(shown.hello.suite, 0xc02f, "{end:?}");
+            assert!(shown.hides_parameters(), "{end:?}");
+            assert_eq!(shown.alert.is_some(), end.first() == Some(&21), "{end:?}");
+        }
+        assert!(!flight(&hello(0x0005)).hides_parameters());
+    }
+
+    #[test]
+    fn parameters_are_read_by_the_suite() {
+        let with = |suite: u16, body: &[u8]| {
+            let rest = [message(SERVER_KEY_EXCHANGE, body), message(SERVER_HELLO_DONE, &[])].concat();
+            flight(&[hello(suite), record(22, &rest)].concat())
+        };
+        let curve = [3, 0, 29, 1, 9];
+        assert_eq!(with(0xc02f, &curve).group(), Some(29));
+        let hinted = [&[0, 4][..], b"hint", &curve].concat();
+        assert_eq!(with(0xc035, &hinted).group(), Some(29));
+        let prime = [&[0, 128, 0xff][..], &[1; 127], &[0, 1, 2, 0, 1, 5]].concat();
+        assert_eq!(with(0x009e, &prime).dh_bits(), Some(1024));
+        let hinted = [&[0, 0][..], &prime].concat();
+        assert_eq!(with(0x00aa, &hinted).dh_bits(), Some(1024));
+        assert!(with(0x009e, &[0, 9, 1]).hides_parameters());
+    }
 }

@@ -1,6 +1,7 @@
 //! What a server says back: ServerHello and HelloRetryRequest, certificates, key exchange.
 
 use super::bytes::Bytes;
+use crate::suites::KeyExchange;
 
 /// Handshake message types (RFC 8446 section 4, RFC 5246 section 7.4).
 pub(crate) const SERVER_HELLO: u8 = 2;
@@ -94,34 +95,64 @@ pub(crate) fn certificates(body: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// What a ServerKeyExchange shows, by the kind of key exchange of the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum KeyExchange {
-    /// Bits of the prime, and the prime (RFC 5246 section 7.4.3).
-    Dhe { bits: u32, prime: Vec<u8> },
-    /// The named group (RFC 8422 section 5.4).
+pub(crate) enum Parameters {
+    /// Bits of the prime (RFC 5246 section 7.4.3).
+    Dhe { bits: u32 },
+    /// The group by its number (RFC 8422 section 5.4).
     Ecdhe { group: u16 },
 }
 
-impl KeyExchange {
-    /// Reads the parameters of finite-field Diffie-Hellman: p, g, Ys.
-    pub(crate) fn dhe(body: &[u8]) -> Option<Self> {
+impl Parameters {
+    /// Reads the body of the message; `None` when it is none, or shows neither a prime nor a curve.
+    pub(crate) fn read(kx: KeyExchange, body: &[u8]) -> Option<Self> {
         let mut bytes = Bytes::new(body);
+        match kx {
+            KeyExchange::Dhe => Self::dhe(bytes),
+            KeyExchange::Ecdhe => Self::ecdhe(bytes),
+            // A hint for the client comes first (RFC 4279 section 3, RFC 5489 section 2).
+            KeyExchange::DhePsk => {
+                bytes.vec16()?;
+                Self::dhe(bytes)
+            }
+            KeyExchange::EcdhePsk => {
+                bytes.vec16()?;
+                Self::ecdhe(bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// p, g, Ys
+    fn dhe(mut bytes: Bytes<'_>) -> Option<Self> {
         let prime = stripped(bytes.vec16()?.rest());
         bytes.vec16()?;
         bytes.vec16()?;
-        Some(Self::Dhe { bits: bits(prime), prime: prime.to_vec() })
+        Some(Self::Dhe { bits: bits(prime) })
     }
 
-    /// Reads the parameters of elliptic curves; explicit curves, which nobody may use any
-    /// more, are `None`.
-    pub(crate) fn ecdhe(body: &[u8]) -> Option<Self> {
-        let mut bytes = Bytes::new(body);
-        // curve_type named_curve
-        (bytes.u8()? == 3).then_some(())?;
-        let group = bytes.u16()?;
-        bytes.vec8()?;
+    /// A curve without a name is told by the number that clients ask for such curves with (RFC 4492
+    /// section 5.1.1).
+    fn ecdhe(mut bytes: Bytes<'_>) -> Option<Self> {
+        let group = match bytes.u8()? {
+            EXPLICIT_PRIME => ARBITRARY_PRIME,
+            EXPLICIT_CHAR2 => ARBITRARY_CHAR2,
+            NAMED_CURVE => {
+                let group = bytes.u16()?;
+                bytes.vec8()?;
+                group
+            }
+            _ => return None,
+        };
         Some(Self::Ecdhe { group })
     }
 }
+
+/// Types of curve (RFC 4492 section 5.4).
+const EXPLICIT_PRIME: u8 = 1;
+const EXPLICIT_CHAR2: u8 = 2;
+const NAMED_CURVE: u8 = 3;
+const ARBITRARY_PRIME: u16 = 0xff01;
+const ARBITRARY_CHAR2: u16 = 0xff02;
 
 /// A number without leading zero bytes.
 fn stripped(number: &[u8]) -> &[u8] {
@@ -185,10 +216,31 @@ mod tests {
         let mut prime = vec![0, 0, 0x7f];
         prime.extend([0xff; 127]);
         let body = [field(&prime), field(&[2]), field(&[9; 128])].concat();
-        assert!(matches!(KeyExchange::dhe(&body), Some(KeyExchange::Dhe { bits: 1023, .. })));
-        assert_eq!(KeyExchange::ecdhe(&[3, 0, 29, 1, 9]), Some(KeyExchange::Ecdhe { group: 29 }));
-        assert_eq!(KeyExchange::ecdhe(&[1, 0, 29, 1, 9]), None);
-        assert!(matches!(KeyExchange::dhe(&[0, 0, 0, 0, 0, 0]), Some(KeyExchange::Dhe { bits: 0, .. })));
+        let dhe = |body: &[u8]| Parameters::read(KeyExchange::Dhe, body);
+        assert_eq!(dhe(&body), Some(Parameters::Dhe { bits: 1023 }));
+        assert_eq!(dhe(&[0, 0, 0, 0, 0, 0]), Some(Parameters::Dhe { bits: 0 }));
+        assert_eq!(dhe(&body[..20]), None);
+        let hinted = [field(b"hint"), body].concat();
+        assert_eq!(Parameters::read(KeyExchange::DhePsk, &hinted), Some(Parameters::Dhe { bits: 1023 }));
+        assert_eq!(Parameters::read(KeyExchange::Rsa, &hinted), None);
+    }
+
+    #[test]
+    fn curves_have_a_number_with_and_without_a_name() {
+        let ecdhe = |body: &[u8]| match Parameters::read(KeyExchange::Ecdhe, body) {
+            Some(Parameters::Ecdhe { group }) => Some(group),
+            _ => None,
+        };
+        assert_eq!(ecdhe(&[3, 0, 29, 1, 9]), Some(29));
+        assert_eq!(ecdhe(&[1, 1, 23]), Some(0xff01));
+        assert_eq!(ecdhe(&[2, 1, 23]), Some(0xff02));
+        for bad in [&[][..], &[3], &[3, 0, 29], &[3, 0, 29, 2, 9], &[4, 0, 29, 1, 9]] {
+            assert_eq!(ecdhe(bad), None, "{bad:?}");
+        }
+        assert_eq!(
+            Parameters::read(KeyExchange::EcdhePsk, &[0, 1, 7, 3, 0, 29, 1, 9]),
+            Some(Parameters::Ecdhe { group: 29 })
+        );
     }
 
     #[test]
@@ -208,7 +260,9 @@ mod tests {
         fn no_bytes_are_too_much(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = ServerHello::read(&bytes);
             let _ = certificates(&bytes);
-            let _ = (KeyExchange::dhe(&bytes), KeyExchange::ecdhe(&bytes));
+            for kx in [KeyExchange::Dhe, KeyExchange::DhePsk, KeyExchange::Ecdhe, KeyExchange::EcdhePsk] {
+                let _ = Parameters::read(kx, &bytes);
+            }
         }
     }
 }

@@ -21,6 +21,10 @@ pub const OLD: Truth = &[
 /// Truth of [`hybrid`].
 pub const HYBRID: Truth = &[(Version::Tls12, 27), (Version::Tls13, 3)];
 
+/// Truth of [`with_psk`].
+pub const PSK: Truth =
+    &[(Version::Tls10, 36), (Version::Tls11, 36), (Version::Tls12, 60), (Version::Tls13, 3)];
+
 const ALL: [&str; 2] = ["-cipher", "ALL:COMPLEMENTOFALL:!PSK:!SRP:@SECLEVEL=0"];
 
 const HYBRID_GROUPS: &str = "X25519MLKEM768:SecP256r1MLKEM768:X25519:P-256:ffdhe2048";
@@ -37,6 +41,17 @@ pub fn s_server(keys: &Keys) -> TlsServer {
 pub fn s_server_with(keys: &Keys, arguments: &[&str]) -> TlsServer {
     let openssl = program("openssl", "openssl");
     start(&openssl, keys, TRUTH, &[&ALL, &["-dhparam", text(&keys.dh_1024())], arguments].concat())
+}
+
+/// Debian's with a key that both sides know beforehand, alone and with RSA, DHE and ECDHE, for which it has a
+/// hint.
+#[must_use]
+pub fn with_psk(keys: &Keys) -> TlsServer {
+    let openssl = program("openssl", "openssl");
+    let suites = ["-cipher", "kPSK:kRSAPSK:kDHEPSK:kECDHEPSK:@SECLEVEL=0"];
+    let prime = keys.dh_1024();
+    let psk = ["-psk", "1a2b3c4d5e6f", "-psk_hint", "lab", "-dhparam", text(&prime)];
+    start(&openssl, keys, PSK, &[&suites[..], &psk].concat())
 }
 
 /// OpenSSL 1.1.1w with SSLv3 and all that was weak then, configured as [`s_server`].

@@ -132,7 +132,7 @@ fn flight(version: Version, suite: u16, group: Option<u16>) -> Flight {
         extended_master_secret: true,
         encrypt_then_mac: false,
     };
-    Flight { hello, chain: Vec::new(), key_exchange }
+    Flight { hello, chain: Vec::new(), key_exchange, alert: None }
 }
 
 /// What a scan asked and found.
