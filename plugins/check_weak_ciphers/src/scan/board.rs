@@ -13,9 +13,9 @@ use std::collections::VecDeque;
 
 use super::connection::{Flight, Outcome};
 use super::offer::{
-    chains, deal, groups, prime_groups, short_groups, strength_order, takes_groups, takes_prime,
-    weakest_first,
+    COMMON, chains, deal, groups, prime_groups, short_groups, takes_groups, takes_prime, weakest_first,
 };
+use super::preference::{Choices, Preference};
 use super::{Asked, FILLING, Mode, Probe, Proof, Refusal, TRIES};
 use crate::alerts;
 use crate::groups::Group;
@@ -32,23 +32,6 @@ pub(crate) struct Rules {
     /// What shows whether it is kept: all that it forbids, and what it allows with a prime that
     /// is large enough.
     pub(crate) suspects: Vec<u16>,
-}
-
-/// Who decides which suite is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Preference {
-    Server,
-    Client,
-}
-
-impl Preference {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Client => "client",
-        }
-    }
 }
 
 /// What was found out about one version.
@@ -112,13 +95,8 @@ enum Step {
     /// The same in short ones, one after the other.
     OpenShort(Version, Vec<Vec<u16>>),
     /// These suites; what is taken of them is removed.
-    Chain {
-        version: Version,
-        suites: Vec<u16>,
-        last: Option<u64>,
-        is_first: bool,
-    },
-    /// All found, strongest first: who decides?
+    Chain(Version, Chain),
+    /// All found, in an order that shows who decides.
     Order(Version, Vec<u16>),
     /// More groups than are known.
     Groups {
@@ -126,9 +104,6 @@ enum Step {
         suites: Vec<u16>,
         groups: Vec<u16>,
     },
-    /// Suites that some servers take only in a prime field with a name (RFC 7919 section 4). Asked last: others
-    /// hide the prime that they have for clients without such names.
-    Primes(Version, Vec<u16>),
     /// As a client that comes back with an older version.
     Fallback(Version, Vec<u16>),
     Ssl2,
@@ -136,11 +111,32 @@ enum Step {
     StillAnswers,
 }
 
+/// Suites that are asked again and again without those that were taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Chain {
+    suites: Vec<u16>,
+    /// Nothing of the version was taken so far.
+    is_first: bool,
+    /// Only in groups that were not seen yet, so that each answer shows a suite and a group. The refusal says less:
+    /// one of the two has come to its end.
+    in_new_groups: bool,
+    /// Suites taken in a row.
+    hits: usize,
+}
+
+impl Chain {
+    fn of(suites: Vec<u16>) -> Self {
+        Self { suites, ..Self::default() }
+    }
+}
+
 /// A step that was begun.
 #[derive(Debug)]
 pub(super) struct Turn {
     step: Step,
     number: usize,
+    /// The suites in the hello, in an inventory.
+    offered: Vec<u16>,
 }
 
 /// One version on the board.
@@ -157,19 +153,47 @@ struct Column {
     due: usize,
     /// The questions that come after the suites were asked.
     is_closed: bool,
+    /// In an inventory.
+    choices: Choices,
+    /// Hellos that were only about who decides.
+    orders: usize,
 }
 
 impl Column {
-    /// What may be taken with a named prime only; `None` where there is none to ask for.
-    fn primes(&self) -> Option<Step> {
+    /// What shows more groups: the suites found that have one. With those too that some servers take only in a prime field
+    /// with a name (RFC 7919 section 4); asked last, for others hide the prime that they have for clients without such names.
+    fn more_groups(&self, with_primes: bool) -> Option<Step> {
         let version = self.rules.version;
-        let is_known = |code: &u16| self.found.picks.iter().any(|flight| flight.hello.suite == *code);
-        let left: Vec<u16> =
-            all(Mode::Inventory, &self.rules).filter(|code| takes_prime(*code) && !is_known(code)).collect();
-        let has_groups = (Version::Tls10..=Version::Tls12).contains(&version) && !self.found.picks.is_empty();
-        (has_groups && !left.is_empty()).then_some(Step::Primes(version, left))
+        let found: Vec<u16> = self.found.picks.iter().map(|flight| flight.hello.suite).collect();
+        let with_group: Vec<u16> = found.iter().copied().filter(|code| takes_groups(*code)).collect();
+        let left =
+            all(Mode::Inventory, &self.rules).filter(|code| takes_prime(*code) && !found.contains(code));
+        let left: Vec<u16> = if with_primes { left.collect() } else { Vec::new() };
+        let is_new = |group: &u16| !self.found.groups.contains(group);
+        let mut suites = Vec::new();
+        let mut more = Vec::new();
+        if version >= Version::Tls12 && !with_group.is_empty() {
+            suites.extend(weakest_first(&with_group).into_iter().rev());
+            more.extend(groups(version).into_iter().filter(is_new));
+        }
+        if !left.is_empty() {
+            suites.extend(left);
+            more.extend(prime_groups());
+        }
+        (!more.is_empty()).then_some(Step::Groups { version, suites, groups: more })
+    }
+
+    /// What shows who decides, where that is still open; `None` where it is not or cannot be.
+    fn order(&mut self) -> Option<Step> {
+        let is_open = self.orders < ORDERS && self.choices.preference().is_none();
+        let suites = self.choices.deciding().filter(|_| is_open)?;
+        self.orders += 1;
+        Some(Step::Order(self.rules.version, suites))
     }
 }
+
+/// The first one may be what the second one is contrary to.
+const ORDERS: usize = 2;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Doubts {
@@ -211,7 +235,12 @@ pub(super) struct Board {
     fallback: Option<bool>,
     chains: Vec<Vec<Vec<u8>>>,
     name_length: usize,
+    /// Steps that can be taken at a time.
+    hands: usize,
 }
+
+/// A chain that was that long may as well be longer: with nothing else to do two of it are worth one more refusal.
+const LONG: usize = 12;
 
 /// Suites in one short hello at most: some servers read 64, some drop what is longer than 255
 /// bytes.
@@ -223,8 +252,8 @@ const SHORT_BYTES: usize = 255;
 const CHAINS: usize = 9;
 
 impl Board {
-    /// `name_length` is that of the server's name.
-    pub(super) fn new(asked: &Asked<'_>, name_length: usize) -> Self {
+    /// `name_length` is that of the server's name; `hands` are the steps that can be taken at a time.
+    pub(super) fn new(asked: &Asked<'_>, name_length: usize, hands: usize) -> Self {
         let column = |rules: &Rules| Column {
             found: Found {
                 version: rules.version,
@@ -238,6 +267,8 @@ impl Board {
             doubts: Doubts::default(),
             due: 0,
             is_closed: false,
+            choices: Choices::default(),
+            orders: 0,
         };
         let mut board = Self {
             mode: asked.mode,
@@ -262,6 +293,7 @@ impl Board {
             fallback: None,
             chains: Vec::new(),
             name_length,
+            hands,
         };
         match board.opening() {
             Some(version) => board.push(Step::Open(version)),
@@ -300,14 +332,25 @@ impl Board {
             self.ssl2_turn = self.turn;
         }
         let question = self.question(&step);
-        Some((Turn { step, number: self.turn }, question))
+        let offered = match &question {
+            Question::Tls(probe) if self.mode == Mode::Inventory => probe.suites.clone(),
+            _ => Vec::new(),
+        };
+        Some((Turn { step, number: self.turn, offered }, question))
     }
 
     /// Takes down what came of a step, and what is to be asked because of it.
     pub(super) fn note(&mut self, turn: Turn, reply: Reply) {
         self.busy -= 1;
-        let Turn { step, number } = turn;
+        let Turn { step, number, offered } = turn;
         let version = version_of(&step);
+        if let (Some(column), Reply::Tls(Proof::Takes(flight))) =
+            (version.and_then(|version| self.column(version)), &reply)
+            && !offered.is_empty()
+            && shows_choice(&step)
+        {
+            column.choices.note(offered, flight.hello.suite);
+        }
         if number > self.ssl2_turn {
             self.answers_after_ssl2 |= is_answer(&reply);
         }
@@ -316,16 +359,12 @@ impl Board {
             (Step::StillAnswers, Reply::StillAnswers(true)) => self.ssl2 = Ok(None),
             (Step::Open(version), Reply::Tls(proof)) => self.note_open(version, proof),
             (Step::OpenShort(version, rest), Reply::Tls(proof)) => self.note_short(version, rest, proof),
-            (Step::Chain { version, suites, last, is_first }, Reply::Tls(proof)) => {
-                self.note_chain(version, &suites, last, is_first, proof);
-            }
-            (Step::Order(version, suites), Reply::Tls(proof)) => self.note_order(version, &suites, &proof),
+            (Step::Chain(version, chain), Reply::Tls(proof)) => self.note_chain(version, chain, proof),
             (Step::Groups { version, suites, groups }, Reply::Tls(proof)) => {
-                self.note_groups(version, suites, &groups, proof);
+                self.note_groups(version, suites, groups, proof);
             }
-            (Step::Primes(version, suites), Reply::Tls(proof)) => self.note_primes(version, suites, proof),
             (Step::Fallback(..), Reply::Tls(proof)) => self.note_fallback(&proof),
-            // Each kind of question has its kind of answer.
+            // What comes of an order is among the choices. Each kind of question has its kind of answer.
             _ => {}
         }
         if let Some(column) = version.and_then(|version| self.column(version)) {
@@ -362,7 +401,8 @@ impl Board {
         }
         let ends = self.ends;
         let newest = self.newest_with_prime();
-        let mut versions: Vec<Found> = self.columns.into_iter().map(|column| column.found).collect();
+        let found = |column: Column| Found { preference: column.choices.preference(), ..column.found };
+        let mut versions: Vec<Found> = self.columns.into_iter().map(found).collect();
         // Who decides in one version decides in those before.
         let preference =
             versions.iter().find(|found| Some(found.version) == newest).and_then(|found| found.preference);
@@ -474,7 +514,10 @@ impl Board {
         // In front, so that the answers to the others show whether the server goes on to answer.
         self.push(Step::Ssl2);
         let opened = self.opening();
-        let versions: Vec<Version> = self.columns.iter().map(|column| column.rules.version).collect();
+        // Those first that have the most to tell.
+        let mut versions: Vec<Version> =
+            self.columns.iter().rev().map(|column| column.rules.version).collect();
+        versions.sort_by_key(|version| Some(*version) != opened);
         for version in versions.iter().copied().filter(|version| Some(*version) != opened) {
             // In an inventory the allowed suites are among the others.
             let opens = self.column(version).is_some_and(|column| !column.rules.allowed.is_empty());
@@ -506,7 +549,7 @@ impl Board {
         };
         for suites in chains {
             let is_first = !is_spoken && !is_short;
-            self.push(Step::Chain { version, suites, last: None, is_first });
+            self.push(Step::Chain(version, Chain { is_first, ..Chain::of(suites) }));
         }
     }
 
@@ -530,49 +573,30 @@ impl Board {
 
     // Suites
 
-    fn note_chain(
-        &mut self,
-        version: Version,
-        suites: &[u16],
-        last: Option<u64>,
-        is_first: bool,
-        proof: Proof,
-    ) {
-        let is_long = suites.len() > self.room(version);
+    fn note_chain(&mut self, version: Version, chain: Chain, proof: Proof) {
+        let is_long = chain.suites.len() > self.room(version);
         match proof {
             Proof::Takes(flight) => {
                 let pick = flight.hello.suite;
-                let place = strength_order(pick);
-                // Weakest first is our order: who goes back in it has an order of its own.
-                if last.is_some_and(|last| place < last)
-                    && let Some(column) = self.column(version)
-                {
-                    column.found.preference = Some(Preference::Server);
-                }
-                let is_known = self.mode == Mode::Verdict && self.is_allowed(version, pick);
                 self.take(version, *flight);
-                // One prime serves all suites of a server that are allowed with it.
-                let left: Vec<u16> = suites
-                    .iter()
-                    .copied()
-                    .filter(|code| *code != pick && !(is_known && self.is_allowed(version, *code)))
-                    .collect();
-                let count = if is_first && self.mode == Mode::Inventory { chains(version) } else { 1 };
-                for suites in deal(&left, count) {
-                    self.push(Step::Chain { version, suites, last: Some(place), is_first: false });
-                }
+                self.go_on(version, chain, pick);
             }
             Proof::TakesNone(refusal)
-                if is_first && self.mode == Mode::Inventory && self.may_want_share(version, refusal) =>
+                if chain.is_first
+                    && self.mode == Mode::Inventory
+                    && self.may_want_share(version, refusal) =>
             {
                 self.with_shares = true;
-                self.push(Step::Chain { version, suites: suites.to_vec(), last, is_first });
+                self.push(Step::Chain(version, chain));
+            }
+            Proof::TakesNone(_) if chain.in_new_groups => {
+                self.push(Step::Chain(version, Chain { in_new_groups: false, ..chain }));
             }
             Proof::TakesNone(refusal) => self.refuse(version, refusal, is_long),
             Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
             Proof::Nothing(outcome) if is_long && !matches!(outcome, Outcome::Spent) => {
-                for suites in self.chunks(version, |_| suites.to_vec()) {
-                    self.push(Step::Chain { version, suites, last: None, is_first: false });
+                for suites in self.chunks(version, |_| chain.suites.clone()) {
+                    self.push(Step::Chain(version, Chain::of(suites)));
                 }
                 // Time is short where answers do not come.
                 if matches!(outcome, Outcome::Silent) {
@@ -584,6 +608,30 @@ impl Board {
                 self.cancel(version);
             }
         }
+    }
+
+    /// Asks what is left of a chain of which something was taken.
+    fn go_on(&mut self, version: Version, chain: Chain, pick: u16) {
+        let is_known = self.mode == Mode::Verdict && self.is_allowed(version, pick);
+        // One prime serves all suites of a server that are allowed with it.
+        let is_left = |code: &u16| *code != pick && !(is_known && self.is_allowed(version, *code));
+        let left: Vec<u16> = chain.suites.into_iter().filter(is_left).collect();
+        let hits = chain.hits + 1;
+        let portions = match self.mode {
+            Mode::Inventory if chain.is_first => chains(version),
+            _ if hits >= LONG && self.has_idle_hands() => 2,
+            _ => 1,
+        };
+        let in_new_groups = version == Version::Tls13 && !self.is_short && self.new_groups(version).is_some();
+        let hits = if portions > 1 { 0 } else { hits };
+        for suites in deal(&left, portions) {
+            self.push(Step::Chain(version, Chain { suites, is_first: false, in_new_groups, hits }));
+        }
+    }
+
+    /// Whether there is nothing to do for some, while one goes on.
+    fn has_idle_hands(&self) -> bool {
+        self.busy + self.queue.len() + 1 < self.hands
     }
 
     fn take(&mut self, version: Version, mut flight: Flight) {
@@ -670,7 +718,7 @@ impl Board {
             if doubts.rest || self.mode == Mode::Inventory {
                 let rest = self.rest(version);
                 for suites in self.chunks(version, |_| rest.clone()) {
-                    self.push(Step::Chain { version, suites, last: None, is_first: false });
+                    self.push(Step::Chain(version, Chain::of(suites)));
                 }
             }
         }
@@ -691,26 +739,21 @@ impl Board {
         let newest = self.newest_with_prime();
         let mut steps = Vec::new();
         for column in &mut self.columns {
-            if column.due > 0 || column.is_closed || column.found.picks.is_empty() {
+            if column.due > 0 || column.found.picks.is_empty() {
                 continue;
             }
-            column.is_closed = true;
             let version = column.rules.version;
-            let mut suites: Vec<u16> = column.found.picks.iter().map(|flight| flight.hello.suite).collect();
-            suites.sort_by_key(|code| std::cmp::Reverse(strength_order(*code)));
-            let with_group: Vec<u16> = suites.iter().copied().filter(|code| takes_groups(*code)).collect();
-            let groups: Vec<u16> =
-                groups(version).into_iter().filter(|group| !column.found.groups.contains(group)).collect();
             // What a server does in one version it does in those before.
-            if Some(version) == newest {
-                steps.extend(column.primes());
-            }
             let is_asked = Some(version) == newest || version == Version::Tls13;
-            if is_asked && column.found.preference.is_none() && suites.len() > 1 {
-                steps.push(Step::Order(version, suites));
+            if !std::mem::replace(&mut column.is_closed, true) {
+                steps.extend(column.more_groups(Some(version) == newest));
+                // The hellos for groups are about suites too.
+                if version == Version::Tls13 {
+                    continue;
+                }
             }
-            if !with_group.is_empty() && version >= Version::Tls12 {
-                steps.push(Step::Groups { version, suites: with_group, groups });
+            if is_asked {
+                steps.extend(column.order());
             }
         }
         for step in steps {
@@ -754,52 +797,45 @@ impl Board {
         self.push(step);
     }
 
-    fn note_order(&mut self, version: Version, suites: &[u16], proof: &Proof) {
-        let Proof::Takes(flight) = proof else { return };
-        let is_ours = suites.first() == Some(&flight.hello.suite);
-        if let Some(column) = self.column(version) {
-            column.found.preference = Some(if is_ours { Preference::Client } else { Preference::Server });
-        }
-    }
-
-    fn note_groups(&mut self, version: Version, suites: Vec<u16>, groups: &[u16], proof: Proof) {
+    fn note_groups(&mut self, version: Version, mut suites: Vec<u16>, mut groups: Vec<u16>, proof: Proof) {
         match proof {
             Proof::Takes(flight) => {
-                let Some(group) = flight.group().filter(|group| groups.contains(group)) else { return };
-                if let Some(column) = self.column(version) {
-                    column.found.groups.push(group);
+                let pick = flight.hello.suite;
+                match flight.group() {
+                    _ if takes_prime(pick) => {
+                        suites.retain(|code| *code != pick);
+                        self.take(version, *flight);
+                        self.ask_older_primes(version);
+                    }
+                    Some(group) if groups.contains(&group) => {
+                        groups.retain(|known| *known != group);
+                        self.take(version, *flight);
+                    }
+                    _ => return,
                 }
-                let groups: Vec<u16> = groups.iter().copied().filter(|known| *known != group).collect();
-                if !groups.is_empty() {
+                if !suites.is_empty() && !groups.is_empty() {
                     self.push(Step::Groups { version, suites, groups });
                 }
             }
+            Proof::TakesNone(_) => {}
             // A client without any group of the server's is refused in many words.
-            Proof::TakesNone(_) | Proof::Nothing(Outcome::Refused(Some(_))) => {}
+            Proof::Nothing(Outcome::Refused(Some(_))) if !suites.iter().any(|code| takes_prime(*code)) => {}
             Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
             Proof::Nothing(outcome) => self.stop(version, outcome),
         }
     }
 
-    fn note_primes(&mut self, version: Version, mut suites: Vec<u16>, proof: Proof) {
-        match proof {
-            Proof::Takes(flight) => {
-                suites.retain(|code| *code != flight.hello.suite);
-                self.take(version, *flight);
-                if !std::mem::replace(&mut self.takes_named_primes, true) {
-                    let older = self.columns.iter().filter(|column| column.rules.version < version);
-                    let steps: Vec<Step> = older.filter_map(Column::primes).collect();
-                    for step in steps {
-                        self.push(step);
-                    }
-                }
-                if !suites.is_empty() {
-                    self.push(Step::Primes(version, suites));
-                }
-            }
-            Proof::TakesNone(_) => {}
-            Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
-            Proof::Nothing(outcome) => self.stop(version, outcome),
+    /// Who wants primes with a name in one version wants them in those before.
+    fn ask_older_primes(&mut self, version: Version) {
+        if std::mem::replace(&mut self.takes_named_primes, true) {
+            return;
+        }
+        let older = self.columns.iter().filter(|column| column.rules.version < version);
+        let is_asked =
+            |column: &&Column| !column.found.picks.is_empty() && column.rules.version > Version::Ssl3;
+        let steps: Vec<Step> = older.filter(is_asked).filter_map(|column| column.more_groups(true)).collect();
+        for step in steps {
+            self.push(step);
         }
     }
 
@@ -825,16 +861,16 @@ impl Board {
             Step::OpenShort(version, chunks) => {
                 tls(*version, chunks.first().cloned().unwrap_or_default(), short_groups(*version))
             }
-            // What is not known to be read must be short, or its refusal proves nothing.
-            Step::Chain { version, suites, .. }
-                if suites.len() <= self.room(*version) && (self.is_short || !self.reads_long) =>
-            {
-                tls(*version, weakest_first(suites), short_groups(*version))
+            Step::Chain(version, chain) => {
+                let is_short = chain.suites.len() <= self.room(*version);
+                let groups = match self.new_groups(*version).filter(|_| chain.in_new_groups) {
+                    Some(groups) => groups,
+                    // What is not known to be read must be short, or its refusal proves nothing.
+                    None if is_short && (self.is_short || !self.reads_long) => short_groups(*version),
+                    None => self.groups(*version),
+                };
+                tls(*version, weakest_first(&chain.suites), groups)
             }
-            Step::Chain { version, suites, .. } => {
-                tls(*version, weakest_first(suites), self.groups(*version))
-            }
-            Step::Primes(version, suites) => tls(*version, suites.clone(), prime_groups()),
             Step::Groups { version, suites, groups } => tls(*version, suites.clone(), groups.clone()),
             Step::Order(version, suites) | Step::Fallback(version, suites) => {
                 tls(*version, suites.clone(), self.groups(*version))
@@ -852,16 +888,26 @@ impl Board {
         UNASSIGNED.take(filling).chain(allowed).collect()
     }
 
-    /// Groups for a hello, those first that were not seen yet: who follows the client's order
-    /// shows another one each time.
+    /// Groups for a hello, those first that were not seen yet, and another one of them each time: who follows the client's
+    /// order shows them all by the way.
     fn groups(&self, version: Version) -> Vec<u16> {
-        let mut groups = groups(version);
-        if self.mode == Mode::Inventory
-            && let Some(column) = self.columns.iter().find(|column| column.rules.version == version)
-        {
-            groups.sort_by_key(|group| column.found.groups.contains(group));
+        let Some(mut groups) = self.new_groups(version) else { return groups(version) };
+        let turns = self.turn;
+        if let Some(common) = groups.get_mut(..COMMON) {
+            common.rotate_left(turns % COMMON);
         }
+        let seen = self.columns.iter().filter(|column| column.rules.version == version);
+        groups.extend(seen.flat_map(|column| &column.found.groups));
         groups
+    }
+
+    /// Those that were not seen yet, where others were.
+    fn new_groups(&self, version: Version) -> Option<Vec<u16>> {
+        let column = self.columns.iter().find(|column| column.rules.version == version)?;
+        let mut groups = groups(version);
+        let all = groups.len();
+        groups.retain(|group| !column.found.groups.contains(group));
+        (self.mode == Mode::Inventory && !groups.is_empty() && groups.len() < all).then_some(groups)
     }
 
     /// Suites that fit into a short hello.
@@ -900,12 +946,21 @@ const fn version_of(step: &Step) -> Option<Version> {
     match step {
         Step::Open(version)
         | Step::OpenShort(version, _)
-        | Step::Chain { version, .. }
+        | Step::Chain(version, _)
         | Step::Order(version, _)
-        | Step::Primes(version, _)
         | Step::Groups { version, .. }
         | Step::Fallback(version, _) => Some(*version),
         Step::Ssl2 | Step::StillAnswers => None,
+    }
+}
+
+/// Whether all suites of the hello could have been taken: up to TLS 1.2 a suite depends on the groups that are offered
+/// with it.
+fn shows_choice(step: &Step) -> bool {
+    match step {
+        Step::Open(_) | Step::Chain(..) | Step::Order(..) => true,
+        Step::Groups { version, .. } => *version == Version::Tls13,
+        _ => false,
     }
 }
 

@@ -8,6 +8,7 @@ mod board;
 pub(crate) mod connection;
 pub(crate) mod gate;
 mod offer;
+mod preference;
 pub(crate) mod starttls;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,9 +17,10 @@ use std::thread;
 use std::time::Duration;
 
 use board::{Board, Question, Reply};
-pub(crate) use board::{Found, Preference, Rules, Survey};
+pub(crate) use board::{Found, Rules, Survey};
 use connection::{Ending, Endpoint, Flight, Outcome};
 use gate::{Gate, Shut};
+pub(crate) use preference::Preference;
 
 use crate::alerts;
 use crate::suites::{SSLV2_KINDS, Sslv2Kind, UNASSIGNED};
@@ -139,7 +141,7 @@ impl<'a> Scanner<'a> {
 
     /// Asks until nothing is left to ask, as much at a time as is allowed.
     pub(crate) fn survey(&self, asked: &Asked<'_>) -> Survey {
-        let board = Mutex::new(Board::new(asked, self.server_name.map_or(0, str::len)));
+        let board = Mutex::new(Board::new(asked, self.server_name.map_or(0, str::len), self.gate.most()));
         let changed = Condvar::new();
         let work = |is_alone: bool| {
             let mut state = lock(&board);

@@ -7,15 +7,23 @@ use crate::version::Version;
 /// Chains that a version with many suites is asked in at a time. Each costs a refusal more.
 pub(super) const fn chains(version: Version) -> usize {
     match version {
-        Version::Tls12 => 5,
+        Version::Tls12 => 6,
         _ => 1,
     }
 }
 
-/// Deals suites out into so many portions, those in use first, so that all have their share.
+/// Deals suites out into so many portions. Servers take them by kind of key and of key exchange, so each portion has its
+/// share of each kind, and of those in use.
 pub(super) fn deal(suites: &[u16], portions: usize) -> Vec<Vec<u16>> {
+    if portions == 1 && !suites.is_empty() {
+        return vec![suites.to_vec()];
+    }
     let mut sorted = suites.to_vec();
-    sorted.sort_by_cached_key(|code| Suite::by_code(*code).is_none_or(|suite| suite.openssl_name.is_none()));
+    sorted.sort_by_cached_key(|code| {
+        let suite = Suite::by_code(*code);
+        let kind = suite.map(|suite| (suite.auth as u8, suite.kx as u8));
+        (suite.is_none_or(|suite| suite.openssl_name.is_none()), kind)
+    });
     let mut dealt = vec![Vec::new(); portions];
     for (turn, code) in sorted.into_iter().enumerate() {
         if let Some(portion) = dealt.get_mut(turn % portions.max(1)) {
@@ -33,7 +41,7 @@ pub(super) fn weakest_first(suites: &[u16]) -> Vec<u16> {
 }
 
 /// Place of a suite in an order from weak to strong.
-pub(super) fn strength_order(code: u16) -> u64 {
+fn strength_order(code: u16) -> u64 {
     let place = |suite: &Suite| {
         // ChaCha20 is not the strongest: some servers put it first when a client does.
         let is_preferred_at_will = suite.cipher == Cipher::ChaCha20;
@@ -74,10 +82,13 @@ pub(super) fn groups(version: Version) -> Vec<u16> {
         _ => true,
     };
     let mut groups: Vec<u16> = Group::usable_in(version).filter(is_asked).map(|group| group.code).collect();
-    let place = |group: &u16| COMMON_GROUPS.iter().position(|common| common == group);
-    groups.sort_by_key(|group| place(group).unwrap_or(COMMON_GROUPS.len()));
+    let place = |group: &u16| COMMON_GROUPS.iter().chain([&X448]).position(|common| common == group);
+    groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX));
     groups
 }
+
+/// Groups at the head of a list that most servers have.
+pub(super) const COMMON: usize = COMMON_GROUPS.len() + 1;
 
 /// The same for short hellos.
 pub(super) fn short_groups(version: Version) -> Vec<u16> {
@@ -86,3 +97,4 @@ pub(super) fn short_groups(version: Version) -> Vec<u16> {
 
 /// X25519MLKEM768, which a server that follows the client's order then shows; x25519, secp256r1, secp384r1, secp521r1.
 const COMMON_GROUPS: [u16; 5] = [0x11ec, 29, 23, 24, 25];
+const X448: u16 = 30;

@@ -202,7 +202,7 @@ fn is_forbidden(version: Version, code: u16) -> bool {
 
 fn scan(server: &Server, mode: Mode, network: &Network) -> Scan {
     let asked = Asked { mode, rules: &RULES, post_quantum: false };
-    let mut board = Board::new(&asked, server.name_length);
+    let mut board = Board::new(&asked, server.name_length, network.at_once);
     let mut open = VecDeque::new();
     let (mut questions, mut lost, mut has_answered) = (0, 0, false);
     let mut order = network.order.iter().cycle();
