@@ -2,7 +2,7 @@
 //! nothing else; a verdict has the state and the findings that follow from the server's configuration.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lab::output::State;
@@ -119,6 +119,35 @@ fn openssl_that_wants_a_client_certificate() {
     let server = openssl::s_server_with(&keys, &["-Verify", "1"]);
     verdict(&server, &S_SERVER);
     inventory(&server);
+}
+
+/// What it was told to sign with, and nothing else.
+#[test]
+fn signature_schemes() {
+    let listed = |server: &TlsServer| {
+        let check = check(server.port(), server.starttls()).args(["--inventory", "--signatures"]);
+        let ours = Document::of(&check.outcome());
+        assert_eq!(ours.at("/ports/0/complete"), true, "{}", ours.report());
+        let names = ours.at("/ports/0/protocols/4/signatures").as_array().unwrap().clone();
+        let names: BTreeSet<String> = names.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        (names, ours.findings().get("signature_weak_hash").cloned())
+    };
+    let keys = Keys::new();
+    for (schemes, expected, state) in [
+        ("RSA+SHA256:ECDSA+SHA384", &["rsa_pkcs1_sha256", "ecdsa_secp384r1_sha384"][..], None),
+        (
+            "RSA-PSS+SHA384:RSA+SHA1:ECDSA+SHA256",
+            &["rsa_pss_rsae_sha384", "rsa_pkcs1_sha1", "ecdsa_secp256r1_sha256"],
+            Some(WARNING),
+        ),
+    ] {
+        let (names, finding) = listed(&openssl::s_server_with(&keys, &["-sigalgs", schemes]));
+        assert_eq!(names, expected.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(finding.as_deref(), state);
+    }
+    let (names, finding) = listed(&java::server(&keys));
+    assert!(names.contains("md5_rsa") && names.contains("sha256_dsa"), "{names:?}");
+    assert_eq!(finding.as_deref(), Some(WARNING));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::policy::{Class, Policy, Reason};
 use crate::scan::Preference;
 use crate::scan::starttls::Protocol;
 use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble};
+use crate::signatures::signature_name;
 use crate::suites::{Sslv2Kind, Suite, suite_name};
 use crate::version::Version;
 
@@ -69,6 +70,9 @@ struct ProtocolVersion {
     offered: bool,
     preference: Option<Preference>,
     suites: Vec<SuiteEntry>,
+    /// Signature schemes that showed in TLS 1.2; all of them with `--signatures`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     incomplete: Option<Trouble>,
 }
@@ -157,6 +161,7 @@ fn protocols(policy: &Policy, tls: &SeenTls) -> Vec<ProtocolVersion> {
         offered: tls.ssl2.is_some(),
         preference: None,
         suites: tls.ssl2_kinds().map(|kind| ssl2_entry(policy, kind)).collect(),
+        signatures: Vec::new(),
         incomplete: tls.ssl2_incomplete.clone(),
     };
     let others = tls.versions.iter().map(|seen| version_entry(policy, seen));
@@ -169,6 +174,7 @@ fn version_entry(policy: &Policy, seen: &SeenVersion) -> ProtocolVersion {
         offered: seen.is_offered(),
         preference: seen.preference,
         suites: seen.suites.iter().map(|pick| suite_entry(policy, seen.version, pick)).collect(),
+        signatures: seen.signatures.iter().map(|code| signature_name(*code)).collect(),
         incomplete: seen.incomplete.clone(),
     }
 }

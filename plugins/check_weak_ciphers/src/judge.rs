@@ -14,6 +14,7 @@ use crate::options::Required;
 use crate::policy::{Attack, Class, FindingKind, Policy, Reason, Strictness};
 use crate::scan::Mode;
 use crate::seen::{Pick, Scan, SeenPort, SeenTls, Trouble, TroubleKind};
+use crate::signatures::{SignatureScheme, signature_name};
 use crate::suites::{Suite, suite_name};
 use crate::version::Version;
 
@@ -155,6 +156,12 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
         for group in seen.groups.iter().filter_map(|code| Group::by_code(*code)) {
             if let Some(reason) = policy.judge_group(group) {
                 found.note(reason, Some(seen.version), group.name.to_owned());
+            }
+        }
+        for scheme in seen.signatures.iter().filter_map(|code| SignatureScheme::by_code(*code)) {
+            if scheme.is_weak {
+                let reason = policy.judge(FindingKind::SignatureWeakHash);
+                found.note(reason, Some(seen.version), scheme.name.to_owned());
             }
         }
     }
@@ -305,6 +312,10 @@ fn list(options: &CheckWeakCiphers, tls: &SeenTls, place: &str, report: &mut Rep
         let groups: Vec<String> = seen.groups.iter().map(|code| group_name(*code)).collect();
         if !groups.is_empty() {
             report.context(level, format!("{place} {} groups: {}", seen.version, groups.join(", ")));
+        }
+        if options.scan.signatures && !seen.signatures.is_empty() {
+            let names: Vec<String> = seen.signatures.iter().map(|code| signature_name(*code)).collect();
+            report.context(level, format!("{place} {} signatures: {}", seen.version, names.join(", ")));
         }
     }
 }

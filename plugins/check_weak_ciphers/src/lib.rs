@@ -18,6 +18,7 @@ mod policy;
 mod probe;
 mod scan;
 mod seen;
+mod signatures;
 mod suites;
 mod version;
 mod wire;

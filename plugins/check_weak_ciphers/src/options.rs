@@ -83,6 +83,9 @@ pub(crate) struct ScanArgs {
     /// List everything that is offered, not only what the policy forbids
     #[arg(long)]
     pub(crate) inventory: bool,
+    /// List the signature schemes of TLS 1.2 too, some ten connections more
+    #[arg(long, requires = "inventory")]
+    pub(crate) signatures: bool,
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -42,6 +42,7 @@ pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<S
         mode: options.scan.mode(),
         rules: &rules,
         post_quantum: options.policy.require.contains(&Required::PostQuantum),
+        signatures: options.scan.signatures,
     };
 
     let mut ports = Vec::new();
@@ -157,6 +158,7 @@ fn seen_version(found: &Found, starttls: Option<Protocol>, rules: &[Rules]) -> S
         suites: found.picks.iter().map(pick).collect(),
         preference: found.preference,
         groups: found.groups.clone(),
+        signatures: found.signatures.clone(),
         incomplete: found
             .stopped
             .as_ref()

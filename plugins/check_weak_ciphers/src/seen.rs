@@ -69,6 +69,9 @@ pub(crate) struct SeenVersion {
     pub(crate) preference: Option<Preference>,
     /// All groups in an inventory, otherwise those that showed.
     pub(crate) groups: Vec<u16>,
+    /// Signature schemes that showed; all where they were asked for.
+    #[serde(default)]
+    pub(crate) signatures: Vec<u16>,
     /// Why this may not be all.
     pub(crate) incomplete: Option<Trouble>,
 }

@@ -126,6 +126,11 @@ impl Suite {
         matches!(self.auth, Auth::Rsa | Auth::Dss | Auth::Ecdsa | Auth::Ecnra | Auth::Kea | Auth::Gost)
     }
 
+    /// The server signs its part of the key exchange (RFC 5246 section 7.4.3).
+    pub(crate) fn is_signed(&self) -> bool {
+        matches!(self.kx, KeyExchange::Dhe | KeyExchange::Ecdhe) && !self.is_anonymous()
+    }
+
     /// The server picks one of the client's groups, mostly a curve.
     pub(crate) fn is_ecdhe(&self) -> bool {
         matches!(self.kx, KeyExchange::Ecdhe | KeyExchange::EcdhePsk)

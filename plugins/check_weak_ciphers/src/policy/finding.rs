@@ -66,6 +66,8 @@ pub(crate) enum FindingKind {
     CurveSmall,
     /// A certificate signed with MD5 or SHA-1.
     CertificateWeakHash,
+    /// A key exchange of TLS 1.2 signed by MD5 or SHA-1.
+    SignatureWeakHash,
     /// An RSA key below the policy's least size.
     RsaSmall,
     /// A key exchange without forward secrecy, but for the next one.
@@ -92,7 +94,7 @@ pub(crate) enum FindingKind {
 
 impl FindingKind {
     /// Each with its name and its class where a policy forbids it and says no more.
-    pub(crate) const ALL: [(Self, &'static str, Class); 33] = [
+    pub(crate) const ALL: [(Self, &'static str, Class); 34] = [
         (Self::Ssl2, "sslv2", Class::Broken),
         (Self::Ssl3, "sslv3", Class::Broken),
         (Self::NullCipher, "null_cipher", Class::Broken),
@@ -112,6 +114,7 @@ impl FindingKind {
         (Self::DhSmall, "dh_small", Class::Weak),
         (Self::CurveSmall, "curve_small", Class::Weak),
         (Self::CertificateWeakHash, "certificate_weak_hash", Class::Weak),
+        (Self::SignatureWeakHash, "signature_weak_hash", Class::Weak),
         (Self::RsaSmall, "rsa_small", Class::Weak),
         (Self::NoForwardSecrecy, "no_forward_secrecy", Class::Weak),
         (Self::StaticDh, "static_dh", Class::Weak),

@@ -19,7 +19,8 @@ use super::preference::{Choices, Preference};
 use super::{Asked, FILLING, Mode, Probe, Proof, Refusal, TRIES};
 use crate::alerts;
 use crate::groups::Group;
-use crate::suites::{FALLBACK_SCSV, UNASSIGNED};
+use crate::signatures::SIGNATURE_SCHEMES;
+use crate::suites::{Auth, FALLBACK_SCSV, Suite, UNASSIGNED};
 use crate::version::Version;
 use crate::wire::hello::{self, ClientHello, KeyShare};
 
@@ -44,6 +45,8 @@ pub(crate) struct Found {
     pub(crate) preference: Option<Preference>,
     /// All groups in an inventory.
     pub(crate) groups: Vec<u16>,
+    /// Signature schemes that showed (TLS 1.2); all where they were asked for.
+    pub(crate) signatures: Vec<u16>,
     /// Why there may be more.
     pub(crate) stopped: Option<Outcome>,
 }
@@ -104,6 +107,8 @@ enum Step {
         suites: Vec<u16>,
         groups: Vec<u16>,
     },
+    /// Suites with one kind of key, and the signature schemes that were not seen yet.
+    Signatures(Vec<u16>, Vec<u16>),
     /// As a client that comes back with an older version.
     Fallback(Version, Vec<u16>),
     Ssl2,
@@ -183,6 +188,22 @@ impl Column {
         (!more.is_empty()).then_some(Step::Groups { version, suites, groups: more })
     }
 
+    /// What shows more signature schemes, for each kind of key.
+    fn more_signatures(&self) -> Vec<Step> {
+        let is_new = |scheme: &u16| !self.found.signatures.contains(scheme);
+        let schemes: Vec<u16> = SIGNATURE_SCHEMES.iter().map(|scheme| scheme.code).filter(is_new).collect();
+        let of_kind = |auth: Auth| -> Vec<u16> {
+            let is_of = |suite: &&Suite| suite.auth == auth && suite.is_signed();
+            let found = self.found.picks.iter().filter_map(|flight| Suite::by_code(flight.hello.suite));
+            found.filter(is_of).map(|suite| suite.code).collect()
+        };
+        let kinds = [Auth::Rsa, Auth::Ecdsa, Auth::Dss].map(of_kind).into_iter();
+        kinds
+            .filter(|suites| !suites.is_empty())
+            .map(|suites| Step::Signatures(suites, schemes.clone()))
+            .collect()
+    }
+
     /// What shows who decides, where that is still open; `None` where it is not or cannot be.
     fn order(&mut self) -> Option<Step> {
         let is_open = self.orders < ORDERS && self.choices.preference().is_none();
@@ -206,6 +227,7 @@ struct Doubts {
 pub(super) struct Board {
     mode: Mode,
     asks_post_quantum: bool,
+    asks_signatures: bool,
     columns: Vec<Column>,
     queue: VecDeque<Step>,
     /// Steps that are being taken.
@@ -260,6 +282,7 @@ impl Board {
                 picks: Vec::new(),
                 preference: None,
                 groups: Vec::new(),
+                signatures: Vec::new(),
                 stopped: None,
             },
             rules: rules.clone(),
@@ -273,6 +296,7 @@ impl Board {
         let mut board = Self {
             mode: asked.mode,
             asks_post_quantum: asked.post_quantum,
+            asks_signatures: asked.signatures,
             columns: asked.rules.iter().map(column).collect(),
             queue: VecDeque::new(),
             busy: 0,
@@ -362,6 +386,9 @@ impl Board {
             (Step::Chain(version, chain), Reply::Tls(proof)) => self.note_chain(version, chain, proof),
             (Step::Groups { version, suites, groups }, Reply::Tls(proof)) => {
                 self.note_groups(version, suites, groups, proof);
+            }
+            (Step::Signatures(suites, schemes), Reply::Tls(proof)) => {
+                self.note_signatures(suites, schemes, proof);
             }
             (Step::Fallback(..), Reply::Tls(proof)) => self.note_fallback(&proof),
             // What comes of an order is among the choices. Each kind of question has its kind of answer.
@@ -622,7 +649,9 @@ impl Board {
             _ if hits >= LONG && self.has_idle_hands() => 2,
             _ => 1,
         };
-        let in_new_groups = version == Version::Tls13 && !self.is_short && self.new_groups(version).is_some();
+        let in_new_groups = version == Version::Tls13
+            && (chain.is_first || chain.in_new_groups)
+            && self.new_groups(version).is_some();
         let hits = if portions > 1 { 0 } else { hits };
         for suites in deal(&left, portions) {
             self.push(Step::Chain(version, Chain { suites, is_first: false, in_new_groups, hits }));
@@ -644,6 +673,11 @@ impl Board {
             && !column.found.groups.contains(&group)
         {
             column.found.groups.push(group);
+        }
+        if let Some(scheme) = flight.signature_scheme()
+            && !column.found.signatures.contains(&scheme)
+        {
+            column.found.signatures.push(scheme);
         }
         if column.found.picks.iter().all(|known| known.hello.suite != flight.hello.suite) {
             column.found.picks.push(flight);
@@ -737,6 +771,7 @@ impl Board {
             return self.ask_post_quantum();
         }
         let newest = self.newest_with_prime();
+        let asks_signatures = self.asks_signatures;
         let mut steps = Vec::new();
         for column in &mut self.columns {
             if column.due > 0 || column.found.picks.is_empty() {
@@ -747,6 +782,9 @@ impl Board {
             let is_asked = Some(version) == newest || version == Version::Tls13;
             if !std::mem::replace(&mut column.is_closed, true) {
                 steps.extend(column.more_groups(Some(version) == newest));
+                if asks_signatures && version == Version::Tls12 {
+                    steps.extend(column.more_signatures());
+                }
                 // The hellos for groups are about suites too.
                 if version == Version::Tls13 {
                     continue;
@@ -839,6 +877,25 @@ impl Board {
         }
     }
 
+    fn note_signatures(&mut self, suites: Vec<u16>, mut schemes: Vec<u16>, proof: Proof) {
+        match proof {
+            Proof::Takes(flight) => {
+                let Some(scheme) = flight.signature_scheme() else { return };
+                self.take(Version::Tls12, *flight);
+                let count = schemes.len();
+                schemes.retain(|known| *known != scheme);
+                // Who signs as was not asked for does so whatever is asked for.
+                if schemes.len() < count && !schemes.is_empty() {
+                    self.push(Step::Signatures(suites, schemes));
+                }
+            }
+            // A client without any scheme of the server's is refused in many words.
+            Proof::TakesNone(_) | Proof::Nothing(Outcome::Refused(Some(_))) => {}
+            Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
+            Proof::Nothing(outcome) => self.stop(Version::Tls12, outcome),
+        }
+    }
+
     fn note_fallback(&mut self, proof: &Proof) {
         self.fallback = match proof {
             Proof::Takes(_) => Some(false),
@@ -850,10 +907,11 @@ impl Board {
     // Hellos
 
     fn question(&self, step: &Step) -> Question {
-        let tls = |version, suites, groups| {
+        let probe = |version, suites, groups, signatures| {
             let shares = self.with_shares && version == Version::Tls13;
-            Question::Tls(Probe { version, suites, groups, shares })
+            Question::Tls(Probe { version, suites, groups, signatures, shares })
         };
+        let tls = |version, suites, groups| probe(version, suites, groups, Vec::new());
         match step {
             Step::Ssl2 => Question::Ssl2,
             Step::StillAnswers => Question::StillAnswers,
@@ -872,6 +930,9 @@ impl Board {
                 tls(*version, weakest_first(&chain.suites), groups)
             }
             Step::Groups { version, suites, groups } => tls(*version, suites.clone(), groups.clone()),
+            Step::Signatures(suites, schemes) => {
+                probe(Version::Tls12, suites.clone(), self.groups(Version::Tls12), schemes.clone())
+            }
             Step::Order(version, suites) | Step::Fallback(version, suites) => {
                 tls(*version, suites.clone(), self.groups(*version))
             }
@@ -921,6 +982,7 @@ impl Board {
             server_name: (self.name_length > 0).then_some(name.as_str()),
             compression: true,
             shares: &shares,
+            signatures: None,
             padded_to: 0,
         };
         let left = SHORT_BYTES.saturating_sub(hello.record(&hello::NO_RANDOM).len());
@@ -950,6 +1012,7 @@ const fn version_of(step: &Step) -> Option<Version> {
         | Step::Order(version, _)
         | Step::Groups { version, .. }
         | Step::Fallback(version, _) => Some(*version),
+        Step::Signatures(..) => Some(Version::Tls12),
         Step::Ssl2 | Step::StillAnswers => None,
     }
 }

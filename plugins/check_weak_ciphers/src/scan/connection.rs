@@ -100,6 +100,12 @@ impl Flight {
         self.suite().is_some_and(|suite| suite.is_ffdhe() || suite.is_ecdhe()) && self.parameters().is_none()
     }
 
+    /// The scheme that it signed them with (TLS 1.2).
+    pub(crate) fn signature_scheme(&self) -> Option<u16> {
+        let suite = self.suite().filter(|suite| self.hello.version == 0x0303 && suite.is_signed())?;
+        Parameters::signature_scheme(suite.kx, self.key_exchange.as_deref()?)
+    }
+
     fn parameters(&self) -> Option<Parameters> {
         Parameters::read(self.suite()?.kx, self.key_exchange.as_deref()?)
     }

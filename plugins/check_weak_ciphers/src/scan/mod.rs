@@ -44,6 +44,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) rules: &'a [Rules],
     /// Whether there is a post-quantum group, in a verdict too.
     pub(crate) post_quantum: bool,
+    /// All signature schemes, in an inventory.
+    pub(crate) signatures: bool,
 }
 
 /// What a hello with some suites proved.
@@ -81,6 +83,8 @@ pub(crate) struct Probe {
     pub(crate) version: Version,
     pub(crate) suites: Vec<u16>,
     pub(crate) groups: Vec<u16>,
+    /// The only signature schemes; empty for all.
+    pub(crate) signatures: Vec<u16>,
     /// With shares of keys, for servers of TLS 1.3 that refuse instead of asking for one.
     pub(crate) shares: bool,
 }
@@ -249,6 +253,7 @@ impl<'a> Scanner<'a> {
             // Its offer is what shows that a server compresses; TLS 1.3 forbids even that.
             compression: probe.version < Version::Tls13,
             shares: &shares,
+            signatures: (!probe.signatures.is_empty()).then_some(&probe.signatures),
             padded_to: 0,
         };
         let outcome = self.endpoint.ask(&hello, &self.random());

@@ -1,6 +1,7 @@
 //! The ClientHello (RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2, RFC 6101 section 5.6.1.2).
 
 use super::bytes::{codes, put8, put16, put24};
+use crate::signatures::SignatureScheme;
 use crate::version::Version;
 
 /// What a hello offers.
@@ -20,6 +21,8 @@ pub(crate) struct ClientHello<'a> {
     /// Groups with a share of the key; none makes a server show suite and group in a
     /// HelloRetryRequest, without any key.
     pub(crate) shares: &'a [KeyShare],
+    /// The only signature schemes, instead of all (TLS 1.2).
+    pub(crate) signatures: Option<&'a [u16]>,
     /// Length of the whole record to fill up to (RFC 7685); 0 for none.
     pub(crate) padded_to: usize,
 }
@@ -52,13 +55,6 @@ const P256_X: [u8; 32] = [
 const P256_Y: [u8; 32] = [
     0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b,
     0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
-];
-
-/// Signature schemes of all kinds: a server must find one for each of its certificates
-/// (RFC 8446 section 4.2.3, RFC 5246 section 7.4.1.4.1). Strong ones first.
-const SIGNATURE_SCHEMES: [u16; 20] = [
-    0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0x0808, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501,
-    0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0202,
 ];
 
 /// For a hello of which only the length counts.
@@ -120,7 +116,12 @@ impl ClientHello<'_> {
             extension(&mut out, 10, &with16(&codes(self.groups)));
         }
         if self.version >= Version::Tls12 {
-            extension(&mut out, 13, &with16(&codes(&SIGNATURE_SCHEMES)));
+            let all: Vec<u16> = SignatureScheme::usual().collect();
+            extension(&mut out, 13, &with16(&codes(self.signatures.unwrap_or(&all))));
+            if self.signatures.is_some() {
+                // RFC 8446 section 4.2.3: those in the certificates are another matter.
+                extension(&mut out, 50, &with16(&codes(&all)));
+            }
         }
         if self.version == Version::Tls13 {
             let mut versions = Vec::new();
@@ -169,6 +170,7 @@ mod tests {
             server_name: Some("mail.example.org"),
             compression: false,
             shares: &[],
+            signatures: None,
             padded_to: 0,
         }
     }
@@ -210,6 +212,8 @@ mod tests {
         assert_eq!(form(Version::Tls12).3, [0, 0xff01, 23, 11, 10, 13]);
         let (version, .., numbers) = form(Version::Tls13);
         assert_eq!((version, numbers), (0x0303, vec![0, 10, 13, 43, 51]));
+        let signing = ClientHello { signatures: Some(&[0x0401]), ..hello(Version::Tls12) };
+        assert_eq!(taken_apart(&signing.record(&random)).3, [0, 0xff01, 23, 11, 10, 13, 50]);
     }
 
     #[test]

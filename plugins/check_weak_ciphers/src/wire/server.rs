@@ -105,25 +105,32 @@ pub(crate) enum Parameters {
 impl Parameters {
     /// Reads the body of the message; `None` when it is none, or shows neither a prime nor a curve.
     pub(crate) fn read(kx: KeyExchange, body: &[u8]) -> Option<Self> {
+        Self::take(kx, &mut Bytes::new(body))
+    }
+
+    /// The scheme that a server with a certificate signs them with in TLS 1.2 (RFC 5246 section 4.7).
+    pub(crate) fn signature_scheme(kx: KeyExchange, body: &[u8]) -> Option<u16> {
         let mut bytes = Bytes::new(body);
+        Self::take(kx, &mut bytes)?;
+        let scheme = bytes.u16()?;
+        bytes.vec16()?;
+        Some(scheme)
+    }
+
+    fn take(kx: KeyExchange, bytes: &mut Bytes<'_>) -> Option<Self> {
+        if matches!(kx, KeyExchange::DhePsk | KeyExchange::EcdhePsk) {
+            // A hint for the client (RFC 4279 section 3, RFC 5489 section 2).
+            bytes.vec16()?;
+        }
         match kx {
-            KeyExchange::Dhe => Self::dhe(bytes),
-            KeyExchange::Ecdhe => Self::ecdhe(bytes),
-            // A hint for the client comes first (RFC 4279 section 3, RFC 5489 section 2).
-            KeyExchange::DhePsk => {
-                bytes.vec16()?;
-                Self::dhe(bytes)
-            }
-            KeyExchange::EcdhePsk => {
-                bytes.vec16()?;
-                Self::ecdhe(bytes)
-            }
+            KeyExchange::Dhe | KeyExchange::DhePsk => Self::dhe(bytes),
+            KeyExchange::Ecdhe | KeyExchange::EcdhePsk => Self::ecdhe(bytes),
             _ => None,
         }
     }
 
     /// p, g, Ys
-    fn dhe(mut bytes: Bytes<'_>) -> Option<Self> {
+    fn dhe(bytes: &mut Bytes<'_>) -> Option<Self> {
         let prime = stripped(bytes.vec16()?.rest());
         bytes.vec16()?;
         bytes.vec16()?;
@@ -132,7 +139,7 @@ impl Parameters {
 
     /// A curve without a name is told by the number that clients ask for such curves with (RFC 4492
     /// section 5.1.1).
-    fn ecdhe(mut bytes: Bytes<'_>) -> Option<Self> {
+    fn ecdhe(bytes: &mut Bytes<'_>) -> Option<Self> {
         let group = match bytes.u8()? {
             EXPLICIT_PRIME => ARBITRARY_PRIME,
             EXPLICIT_CHAR2 => ARBITRARY_CHAR2,
@@ -232,6 +239,9 @@ mod tests {
             _ => None,
         };
         assert_eq!(ecdhe(&[3, 0, 29, 1, 9]), Some(29));
+        let signed = [3, 0, 29, 1, 9, 8, 4, 0, 2, 7, 7];
+        assert_eq!(Parameters::signature_scheme(KeyExchange::Ecdhe, &signed), Some(0x0804));
+        assert_eq!(Parameters::signature_scheme(KeyExchange::Ecdhe, &signed[..9]), None);
         assert_eq!(ecdhe(&[1, 1, 23]), Some(0xff01));
         assert_eq!(ecdhe(&[2, 1, 23]), Some(0xff02));
         for bad in [&[][..], &[3], &[3, 0, 29], &[3, 0, 29, 2, 9], &[4, 0, 29, 1, 9]] {
@@ -261,7 +271,7 @@ mod tests {
             let _ = ServerHello::read(&bytes);
             let _ = certificates(&bytes);
             for kx in [KeyExchange::Dhe, KeyExchange::DhePsk, KeyExchange::Ecdhe, KeyExchange::EcdhePsk] {
-                let _ = Parameters::read(kx, &bytes);
+                let _ = (Parameters::read(kx, &bytes), Parameters::signature_scheme(kx, &bytes));
             }
         }
     }

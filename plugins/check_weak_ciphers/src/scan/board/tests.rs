@@ -107,6 +107,7 @@ impl Server {
             server_name: (self.name_length > 0).then_some(name.as_str()),
             compression: probe.version < Version::Tls13,
             shares: &[],
+            signatures: None,
             padded_to: 0,
         };
         hello.record(&hello::NO_RANDOM).len()
@@ -201,7 +202,7 @@ fn is_forbidden(version: Version, code: u16) -> bool {
 }
 
 fn scan(server: &Server, mode: Mode, network: &Network) -> Scan {
-    let asked = Asked { mode, rules: &RULES, post_quantum: false };
+    let asked = Asked { mode, rules: &RULES, post_quantum: false, signatures: false };
     let mut board = Board::new(&asked, server.name_length, network.at_once);
     let mut open = VecDeque::new();
     let (mut questions, mut lost, mut has_answered) = (0, 0, false);
@@ -430,8 +431,11 @@ fn questions_are_few() {
                     suites.iter().filter(|code| is_forbidden(version, **code)).count() + allowed + 1 + 1
                 }
                 Mode::Inventory if suites.is_empty() => 1,
-                // Chains, the order, all groups and their end.
-                Mode::Inventory => suites.len() + chains(version) + 1 + server.groups.len() + 1,
+                // Chains, the order, all groups and their end; in TLS 1.3 which of suites and groups ended.
+                Mode::Inventory => {
+                    let end = usize::from(version == Version::Tls13);
+                    suites.len() + chains(version) + ORDERS + server.groups.len() + 1 + end
+                }
             }
         };
         let most = 2 + VERSIONS.into_iter().map(of_version).sum::<usize>();
