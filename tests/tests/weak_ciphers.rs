@@ -33,7 +33,7 @@ fn at(port: u16) -> Check {
 
 /// A check that does not wait long for an endpoint that says nothing.
 fn impatient(peer: &TlsPeer) -> Check {
-    at(peer.port()).args(["--handshake-timeout", "1"])
+    at(peer.port()).args(["--handshake-timeout", "2"])
 }
 
 fn gives(script: TlsScript, state: State, words: &[&str]) -> (TlsPeer, Run) {
