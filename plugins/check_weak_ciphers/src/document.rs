@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::CheckWeakCiphers;
 use crate::certificate::SeenCertificates;
+use crate::fleet::{HostOutcome, SeenHost};
 use crate::groups::Group;
 use crate::judge::{group_name, hits, suite_reasons};
 use crate::policy::{Class, Policy, Reason};
@@ -108,6 +109,50 @@ struct Finding {
     attacks: Vec<&'static str>,
     versions: Vec<Version>,
     evidence: Vec<String>,
+}
+
+/// What is said of many hosts.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fleet {
+    schema: u8,
+    /// Whether nothing was left open anywhere.
+    complete: bool,
+    connections: u32,
+    hosts: Vec<FleetHost>,
+}
+
+/// A document, or why there is none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum FleetHost {
+    Seen(Box<Document>),
+    Failed { target: String, error: String },
+}
+
+/// One document for each host.
+pub(crate) fn fleet(options: &CheckWeakCiphers, hosts: &[SeenHost], now: i64) -> Fleet {
+    let host = |host: &SeenHost| {
+        let aimed = host.options(options);
+        match &host.outcome {
+            HostOutcome::Seen(seen) => FleetHost::Seen(Box::new(document(&aimed, seen, now))),
+            HostOutcome::Failed(error) => {
+                FleetHost::Failed { target: aimed.target(), error: error.text.clone() }
+            }
+        }
+    };
+    let hosts: Vec<FleetHost> = hosts.iter().map(host).collect();
+    let documents = || {
+        hosts.iter().map(|host| match host {
+            FleetHost::Seen(document) => Some(document),
+            FleetHost::Failed { .. } => None,
+        })
+    };
+    Fleet {
+        schema: SCHEMA,
+        complete: documents().all(|document| document.is_some_and(|document| document.complete)),
+        connections: documents().flatten().map(|document| document.connections).sum(),
+        hosts,
+    }
 }
 
 /// Puts it together, judged at a time (Unix).

@@ -3,6 +3,8 @@
 pub(crate) mod certificate;
 
 use std::collections::BTreeMap;
+use std::iter::Sum;
+use std::ops::Add;
 
 use common::plugin::Run;
 use common::report::{Condition, Finding, Report, State};
@@ -27,6 +29,26 @@ pub(crate) struct Counts {
     pub(crate) protocols: usize,
     /// Pairs of version and suite; all of them in an inventory only.
     pub(crate) suites: usize,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            broken: self.broken + other.broken,
+            weak: self.weak + other.weak,
+            policy: self.policy + other.policy,
+            protocols: self.protocols + other.protocols,
+            suites: self.suites + other.suites,
+        }
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Self::add)
+    }
 }
 
 /// Something found at a port.

@@ -8,6 +8,7 @@
 mod alerts;
 mod certificate;
 mod document;
+mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
 mod glob;
@@ -42,6 +43,7 @@ use clap::Parser;
 use common::cli::{RunArgs, UsageError};
 use common::net::{Deadline, ProbeError};
 use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::proto::names::Host;
 use common::report::{Condition, Metric, Perfdata, Report, State, StateTable, Thresholds};
 use serde_json::Value;
 
@@ -54,7 +56,7 @@ use seen::{SeenPort, SeenTls};
 pub use seen::Seen;
 
 /// Proves that a TLS service offers no weak protocol, cipher suite or key
-#[derive(Parser, Debug)]
+#[derive(Parser, Clone, Debug)]
 #[command(name = "check_weak_ciphers", version)]
 pub struct CheckWeakCiphers {
     #[command(flatten)]
@@ -93,6 +95,11 @@ impl Plugin for CheckWeakCiphers {
         DH_BITS,
         CERT_DAYS,
         CONNECTIONS,
+        fleet::HOSTS,
+        fleet::HOSTS_OK,
+        fleet::HOSTS_WARNING,
+        fleet::HOSTS_CRITICAL,
+        fleet::HOSTS_UNKNOWN,
         PORT_BROKEN,
         PORT_WEAK,
     ];
@@ -123,8 +130,10 @@ impl Plugin for CheckWeakCiphers {
     }
 
     fn target(&self) -> String {
-        let ports: Vec<String> = self.target.port.0.iter().map(ToString::to_string).collect();
-        format!("{}:{}", self.target.hostname, ports.join(","))
+        match &self.target.targets_file {
+            Some(file) => file.display().to_string(),
+            None => format!("{}:{}", self.aim(), self.target.port),
+        }
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
@@ -132,19 +141,25 @@ impl Plugin for CheckWeakCiphers {
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
-        probe::probe(self, deadline)
+        let judge = self.certificate.judge()?;
+        let judge = judge.as_ref();
+        Ok(match &self.target.targets_file {
+            Some(file) => Seen { ports: Vec::new(), fleet: fleet::scan(self, file, judge, deadline)? },
+            None => Seen { ports: probe::probe(self, judge, deadline)?, fleet: Vec::new() },
+        })
     }
 
     fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
-        let mut report = Report::new();
-        let judged: Vec<Option<Counts>> =
-            seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
-        self.record(seen, &judged, run, &mut report);
-        report
+        if seen.fleet.is_empty() { self.judge(seen, run).0 } else { fleet::evaluate(self, &seen.fleet, run) }
     }
 
     fn document(&self, seen: &Seen, run: &Run) -> Value {
-        serde_json::to_value(document::document(self, seen, run.taken_at)).unwrap_or_default()
+        let document = if seen.fleet.is_empty() {
+            serde_json::to_value(document::document(self, seen, run.taken_at))
+        } else {
+            serde_json::to_value(document::fleet(self, &seen.fleet, run.taken_at))
+        };
+        document.unwrap_or_default()
     }
 
     fn document_file(&self) -> Option<&Path> {
@@ -164,6 +179,33 @@ impl Plugin for CheckWeakCiphers {
 }
 
 impl CheckWeakCiphers {
+    /// Judges one host; the counts over its ports are `None` when one showed nothing.
+    fn judge(&self, seen: &Seen, run: &Run) -> (Report, Option<Counts>) {
+        let mut report = Report::new();
+        let judged: Vec<Option<Counts>> =
+            seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
+        self.record(seen, &judged, run, &mut report);
+        (report, judged.into_iter().sum())
+    }
+
+    /// The same options for a host of a fleet.
+    fn aimed_at(&self, line: &fleet::Line) -> Self {
+        let mut aimed = self.clone();
+        aimed.target.targets_file = None;
+        aimed.target.hostname = Some(line.host.clone());
+        aimed.target.sni.clone_from(&line.sni);
+        if let Some(ports) = &line.ports {
+            aimed.target.port = ports.clone();
+        }
+        aimed.target.starttls = line.starttls.unwrap_or(aimed.target.starttls);
+        aimed
+    }
+
+    /// The host, for sentences.
+    fn aim(&self) -> String {
+        self.target.hostname.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// The figures over all ports, then of each. A port that showed nothing leaves the sums unknown.
     fn record(&self, seen: &Seen, judged: &[Option<Counts>], run: &Run, report: &mut Report) {
         let figure = |count: usize| u32::try_from(count).ok().map(f64::from);
@@ -231,9 +273,9 @@ impl CheckWeakCiphers {
 
     /// `host:port` for sentences.
     fn place(&self, port: u16) -> String {
-        match self.target.hostname.address() {
+        match self.target.hostname.as_ref().and_then(Host::address) {
             Some(address) => std::net::SocketAddr::new(address, port).to_string(),
-            None => format!("{}:{port}", self.target.hostname),
+            None => format!("{}:{port}", self.aim()),
         }
     }
 }

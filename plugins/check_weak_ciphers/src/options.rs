@@ -1,11 +1,14 @@
 //! Options of this check alone.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use common::cli::{BadValue, FamilyArgs};
+use common::net::ProbeError;
+use common::net::tls::{ChainJudge, Trust};
 use common::proto::names::Host;
 use common::report::{Seconds, State};
 
@@ -19,8 +22,11 @@ use crate::suites::Suite;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TargetArgs {
     /// Host name or address to check
-    #[arg(short = 'H', long, alias = "host", value_name = "HOST")]
-    pub(crate) hostname: Host,
+    #[arg(short = 'H', long, alias = "host", value_name = "HOST", required_unless_present = "targets_file")]
+    pub(crate) hostname: Option<Host>,
+    /// Check the hosts of this file, one in a line: HOST [PORTS] [starttls=PROTOCOL] [sni=NAME]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["hostname", "sni"])]
+    pub(crate) targets_file: Option<PathBuf>,
     /// Ports to check, several with commas
     #[arg(short, long, value_name = "PORTS", default_value = "443")]
     pub(crate) port: Ports,
@@ -76,6 +82,17 @@ pub(crate) struct CertificateArgs {
     pub(crate) no_cert: bool,
 }
 
+impl CertificateArgs {
+    /// Reads the file of CA certificates, if one was given. `None` when certificates are not to be judged.
+    pub(crate) fn judge(&self) -> Result<Option<ChainJudge>, ProbeError> {
+        if self.no_cert {
+            return Ok(None);
+        }
+        let trust = self.ca_file.clone().map_or(Trust::System, Trust::CaFile);
+        ChainJudge::new(&trust, None).map(Some)
+    }
+}
+
 /// How much is asked, and how politely.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Scan")]
@@ -92,6 +109,9 @@ pub(crate) struct ScanArgs {
     /// Connections at a time at most; fewer where the server is slower for it
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) max_conns: u8,
+    /// Hosts of --targets-file at a time at most
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) max_hosts: u8,
     /// Connections in a second at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) rate: Option<u16>,
@@ -145,6 +165,13 @@ impl FromStr for Ports {
     }
 }
 
+impl fmt::Display for Ports {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        out.write_str(&ports.join(","))
+    }
+}
+
 /// What is spoken before TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Starttls {
@@ -163,6 +190,16 @@ impl FromStr for Starttls {
             "auto" => Ok(Self::Auto),
             "none" => Ok(Self::None),
             name => name.parse().map(Self::Protocol),
+        }
+    }
+}
+
+impl fmt::Display for Starttls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => out.write_str("auto"),
+            Self::None => out.write_str("none"),
+            Self::Protocol(protocol) => write!(out, "{protocol}"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use common::net::tls::ChainJudge;
 use common::net::{Deadline, ProbeError, resolve};
 use common::proto::names::Host;
 use common::proto::text::decode;
@@ -18,14 +19,19 @@ use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
 use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
 use crate::scan::{Asked, Found, Mode, Rules, Scanner, Survey};
-use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
+use crate::seen::{Pick, Scan, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
 use crate::suites::{SUITES, Suite, suite_name};
 use crate::version::Version;
 
 /// Scans all ports, one after the other: the limit on connections is the host's.
-pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<Seen, ProbeError> {
+pub(crate) fn probe(
+    options: &CheckWeakCiphers,
+    judge: Option<&ChainJudge>,
+    deadline: &Deadline,
+) -> Result<Vec<SeenPort>, ProbeError> {
     let rules = rules(&options.policy());
-    let host = &options.target.hostname;
+    let host =
+        options.target.hostname.as_ref().ok_or_else(|| ProbeError::local("there is no host to check"))?;
     let name = options.target.sni.as_ref().unwrap_or(host);
     let server_name = match name {
         Host::Name(name) => Some(name.trim_end_matches('.')),
@@ -33,11 +39,10 @@ pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<S
     };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|_| ProbeError::local("cannot get random numbers from the system"))?;
-    // What was seen so far must be judged and printed before the time is up.
-    let reserve = deadline.limit().div_f64(20.0).min(RESERVE);
-    let deadline = deadline.shortened(deadline.limit().saturating_sub(reserve));
+    let deadline = before_judging(deadline);
     let gate = Gate::new(options.scan.limits());
-    let inspector = Inspector::new(&options.certificate, &options.target)?;
+    let sni = options.target.sni.as_ref();
+    let inspector = judge.map(|judge| Inspector::new(judge, sni, host)).transpose()?;
     let asked = Asked {
         mode: options.scan.mode(),
         rules: &rules,
@@ -78,7 +83,13 @@ pub(crate) fn probe(options: &CheckWeakCiphers, deadline: &Deadline) -> Result<S
             scan: taken_down(result, endpoint.starttls, &asked, certificates),
         });
     }
-    Ok(Seen { ports })
+    Ok(ports)
+}
+
+/// What was seen so far must be judged and printed before the time is up.
+pub(crate) fn before_judging(deadline: &Deadline) -> Deadline {
+    let reserve = deadline.limit().div_f64(20.0).min(RESERVE);
+    deadline.shortened(deadline.limit().saturating_sub(reserve))
 }
 
 /// For judging and printing, at most.

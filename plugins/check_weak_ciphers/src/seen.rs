@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::SeenCertificates;
+use crate::fleet::SeenHost;
 use crate::scan::Preference;
 use crate::scan::starttls::Protocol;
 use crate::suites::Sslv2Kind;
@@ -14,6 +15,9 @@ use crate::version::Version;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     pub(crate) ports: Vec<SeenPort>,
+    /// The hosts of `--targets-file`, where there is one, with ports of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fleet: Vec<SeenHost>,
 }
 
 /// One port.

@@ -23,7 +23,7 @@ pub struct ChainJudge {
     server_name: Option<ServerName<'static>>,
     trust: Trust,
     /// Read once: those of a file at the start, the system's when the first chain is judged.
-    anchors: OnceLock<Anchors>,
+    anchors: Arc<OnceLock<Anchors>>,
 }
 
 /// A chain with its verdict.
@@ -40,11 +40,17 @@ impl ChainJudge {
     /// asks for an address knows no name to hold a certificate against.
     pub fn new(trust: &Trust, name: Option<&Host>) -> Result<Self, ProbeError> {
         let server_name = name.map(|name| server_name(None, name)).transpose()?;
-        let anchors = OnceLock::new();
+        let anchors = Arc::new(OnceLock::new());
         if let Trust::CaFile(path) = trust {
             let _ = anchors.set(Anchors::from_file(path)?);
         }
         Ok(Self { server_name, trust: trust.clone(), anchors })
+    }
+
+    /// The same for another name, with what was read already.
+    pub fn for_name(&self, name: Option<&Host>) -> Result<Self, ProbeError> {
+        let server_name = name.map(|name| server_name(None, name)).transpose()?;
+        Ok(Self { server_name, trust: self.trust.clone(), anchors: Arc::clone(&self.anchors) })
     }
 
     /// Judges a chain of certificates in DER, the server's own first. An error says that we have

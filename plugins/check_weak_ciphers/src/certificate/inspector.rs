@@ -3,12 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use common::net::tls::{ChainJudge, Trust, fetch_chain};
+use common::net::tls::{ChainJudge, fetch_chain};
 use common::net::{ProbeError, Trouble, connect};
 use common::proto::names::Host;
 
 use super::{SeenCertificates, SeenChain};
-use crate::options::{CertificateArgs, TargetArgs};
 use crate::scan::Survey;
 use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
 use crate::scan::gate::{Gate, Shut};
@@ -52,20 +51,14 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Inspector {
-    /// Reads the file of CA certificates, if one was given. `None` when certificates are not to be
-    /// judged.
-    pub(crate) fn new(arguments: &CertificateArgs, target: &TargetArgs) -> Result<Option<Self>, ProbeError> {
-        if arguments.no_cert {
-            return Ok(None);
-        }
-        let trust = arguments.ca_file.clone().map_or(Trust::System, Trust::CaFile);
+    /// For a host, or for another name that it is asked for.
+    pub(crate) fn new(judge: &ChainJudge, sni: Option<&Host>, host: &Host) -> Result<Self, ProbeError> {
         // Monitoring engines hand over addresses, for which hardly any certificate is made.
-        let name = match (&target.sni, &target.hostname) {
+        let name = match (sni, host) {
             (Some(name), _) | (None, name @ Host::Name(_)) => Some(name),
             (None, Host::Address(_) | Host::Scoped(_)) => None,
         };
-        let host = target.sni.as_ref().unwrap_or(&target.hostname).clone();
-        Ok(Some(Self { judge: ChainJudge::new(&trust, name)?, host }))
+        Ok(Self { judge: judge.for_name(name)?, host: sni.unwrap_or(host).clone() })
     }
 
     /// Takes down the chains of a server, and fetches one where TLS 1.3 hides them all. `None` where
