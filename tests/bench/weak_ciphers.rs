@@ -3,6 +3,7 @@
 //! `tests/bench/run`.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a program for people")]
 
+use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const AWAY: Duration = Duration::from_millis(25);
 const VERDICT: Duration = Duration::from_millis(250);
 /// One for SSLv2, SSLv3, TLS 1.0 and 1.1; two for TLS 1.2, of which the first shows the prime of DHE; two for TLS 1.3.
 const CONNECTIONS: u64 = 8;
+const FLEET: usize = 400;
 const MEMORY: Goal<'_> = Goal::Memory(6 * 1024);
 /// sslscan without what is not about suites.
 const CIPHERS_ONLY: [&str; 8] = [
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     for place in [&s_server, &gnutls] {
         good &= place.one_at_a_time();
     }
+    good &= intermediate.fleet("near", &intermediate.near) & intermediate.fleet("far", &intermediate.far);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -135,6 +138,28 @@ impl<'a> Place<'a> {
             runs(rounds).min(rounds),
             goals,
         )
+    }
+
+    /// How many hosts a run gets through: all of them are the same server here.
+    fn fleet(&self, distance: &str, relay: &Relay) -> bool {
+        let line = format!("127.0.0.1 {} sni=tls.test starttls=none\n", relay.port());
+        let file = self.keys.folder().join("fleet");
+        fs::write(&file, line.repeat(FLEET)).expect("the lab's folder is writable");
+        let run = Plugin::at(shipped("check_weak_ciphers"))
+            .args(["--no-cert", "-t", "100", "--targets-file"])
+            .arg(&file)
+            .limit(Duration::from_mins(2))
+            .run();
+        let is_good = run.first_line().contains(&format!("of {FLEET} hosts {FLEET} OK"));
+        let hosts = f64::from(u32::try_from(FLEET).expect("a small number"));
+        println!(
+            "\na fleet of {FLEET} hosts, {distance}{}\n  {:.0} hosts a minute, {:.0} a minute of CPU time, {} KiB",
+            if is_good { "" } else { "  MISSED" },
+            60.0 * hosts / run.elapsed.as_secs_f64(),
+            60.0 * hosts / run.user_sys.as_secs_f64(),
+            run.max_rss_kib,
+        );
+        is_good
     }
 
     fn measure(
