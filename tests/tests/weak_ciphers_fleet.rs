@@ -8,10 +8,12 @@
 )]
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::output::State;
-use lab::process::free_port;
+use lab::plugin::find_binary;
+use lab::process::{free_port, program};
 use lab::relay::Relay;
 use lab::tls_script::{Foreign, TlsPeer, TlsScript, Version};
 use serde_json::Value;
@@ -154,4 +156,24 @@ fn unknown_hosts_without_time() {
     let check = fleet(&file).args(["--max-hosts", "1", "--handshake-timeout", "30"]).timeout(2.0);
     let run = check.gives(State::Unknown, &["of 2 hosts 2 UNKNOWN"]);
     assert!(run.outcome.text().contains("no time was left for this host"), "{}", run.outcome.report());
+}
+
+/// Who waits at a terminal sees how far it is; a pipe gets nothing (as every other test asserts).
+#[test]
+fn progress_at_a_terminal() {
+    let peer = TlsPeer::start(TlsScript::good());
+    let far = Relay::start(peer.addr(), Duration::from_millis(100));
+    let file = file(&format!("127.0.0.1 {}\n", far.port()));
+    let binary = find_binary("check_weak_ciphers");
+    let at_terminal = |arguments: &str| {
+        let command = format!("{} --no-cert --inventory -t 20 {arguments}", binary.display());
+        let run = Command::new(program("script", "bsdutils")).args(["-qec", &command, "/dev/null"]).output();
+        String::from_utf8_lossy(&run.unwrap().stdout).into_owned()
+    };
+    let text = at_terminal(&format!("-H 127.0.0.1 -p {}", far.port()));
+    assert!(text.contains(" suites, ") && text.contains(" connections"), "{text:?}");
+    // The line is gone before the result is there.
+    assert!(text.contains("\r\x1b[KWEAK_CIPHERS OK: "), "{text:?}");
+    let text = at_terminal(&format!("--targets-file {}", file.path().display()));
+    assert!(text.contains(": 1 of 1 hosts\r\x1b[KWEAK_CIPHERS OK: "), "{text:?}");
 }

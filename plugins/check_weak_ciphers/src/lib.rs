@@ -17,6 +17,7 @@ mod judge;
 mod options;
 mod policy;
 mod probe;
+mod progress;
 mod scan;
 mod seen;
 mod signatures;
@@ -192,6 +193,7 @@ impl CheckWeakCiphers {
     fn aimed_at(&self, line: &fleet::Line) -> Self {
         let mut aimed = self.clone();
         aimed.target.targets_file = None;
+        aimed.target.is_of_fleet = true;
         aimed.target.hostname = Some(line.host.clone());
         aimed.target.sni.clone_from(&line.sni);
         if let Some(ports) = &line.ports {

@@ -27,6 +27,9 @@ pub(crate) struct TargetArgs {
     /// Check the hosts of this file, one in a line: HOST [PORTS] [starttls=PROTOCOL] [sni=NAME]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["hostname", "sni"])]
     pub(crate) targets_file: Option<PathBuf>,
+    /// It is one of the hosts of that file.
+    #[arg(skip)]
+    pub(crate) is_of_fleet: bool,
     /// Ports to check, several with commas
     #[arg(short, long, value_name = "PORTS", default_value = "443")]
     pub(crate) port: Ports,

@@ -15,6 +15,7 @@ use crate::certificate::{Inspector, SeenCertificates};
 use crate::groups::Group;
 use crate::options::{Required, Starttls};
 use crate::policy::Policy;
+use crate::progress::Progress;
 use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
 use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
@@ -60,8 +61,10 @@ pub(crate) fn probe(
             patience: options.scan.handshake_timeout.0,
             deadline: deadline.clone(),
         };
+        let is_slow = asked.mode == Mode::Inventory && !options.target.is_of_fleet;
+        let progress = Progress::new(options.place(port), is_slow);
         let survey = |endpoint: &Endpoint| {
-            let scanner = Scanner::new(endpoint, server_name, &gate, seed);
+            let scanner = Scanner::new(endpoint, server_name, &gate, seed, &progress);
             (scanner.survey(&asked), scanner.connections())
         };
         let (mut result, mut connections) = survey(&endpoint);

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::CheckWeakCiphers;
 use crate::judge::Counts;
 use crate::probe::{before_judging, probe};
+use crate::progress::Progress;
 use crate::seen::Seen;
 
 /// One host of a fleet.
@@ -57,11 +58,14 @@ pub(crate) fn scan(
         .map_err(|bad| ProbeError::local(format!("cannot read {}: {bad}", file.display())))?;
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, SeenHost)>> = Mutex::new(Vec::with_capacity(lines.len()));
+    let progress = Progress::new(file.display().to_string(), true);
     let work = || {
         while let Some((at, line)) = take(&next, &lines) {
             let outcome = probe_host(&options.aimed_at(line), judge, deadline);
             let seen = SeenHost { line: line.to_string(), outcome };
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, seen));
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.push((at, seen));
+            progress.show(|| format!("{} of {} hosts", done.len(), lines.len()));
         }
     };
     thread::scope(|scope| {

@@ -347,6 +347,11 @@ impl Board {
         self.queue.is_empty() && self.busy == 0
     }
 
+    /// Pairs of version and suite that were found so far.
+    pub(super) fn found(&self) -> usize {
+        self.columns.iter().map(|column| column.found.picks.len()).sum()
+    }
+
     /// The next step; none while it depends on an answer that is not there yet.
     pub(super) fn next(&mut self) -> Option<(Turn, Question)> {
         let step = self.queue.pop_front()?;

@@ -23,6 +23,7 @@ use gate::{Gate, Shut};
 pub(crate) use preference::Preference;
 
 use crate::alerts;
+use crate::progress::Progress;
 use crate::suites::{SSLV2_KINDS, Sslv2Kind, UNASSIGNED};
 use crate::version::Version;
 use crate::wire::hello::{ClientHello, KeyShare};
@@ -109,6 +110,7 @@ pub(crate) struct Scanner<'a> {
     gate: &'a Gate,
     connections: AtomicU32,
     seed: [u8; 32],
+    progress: &'a Progress,
     /// A hello that was answered: if it still is, the server does not turn us away.
     answered: OnceLock<Probe>,
     /// A hello was answered only after it was not.
@@ -126,6 +128,7 @@ impl<'a> Scanner<'a> {
         server_name: Option<&'a str>,
         gate: &'a Gate,
         seed: [u8; 32],
+        progress: &'a Progress,
     ) -> Self {
         Self {
             endpoint,
@@ -133,6 +136,7 @@ impl<'a> Scanner<'a> {
             gate,
             connections: AtomicU32::new(0),
             seed,
+            progress,
             answered: OnceLock::new(),
             wavers: AtomicBool::new(false),
         }
@@ -158,6 +162,8 @@ impl<'a> Scanner<'a> {
                 let reply = self.reply(&question);
                 state = lock(&board);
                 state.note(step, reply);
+                self.progress
+                    .show(|| format!("{} suites, {} connections", state.found(), self.connections()));
                 changed.notify_all();
             }
         };
