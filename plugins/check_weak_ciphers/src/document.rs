@@ -5,6 +5,7 @@ use common::report::State;
 use serde::Serialize;
 
 use crate::CheckWeakCiphers;
+use crate::advice;
 use crate::certificate::SeenCertificates;
 use crate::fleet::{HostOutcome, SeenHost};
 use crate::groups::Group;
@@ -109,6 +110,9 @@ struct Finding {
     attacks: Vec<&'static str>,
     versions: Vec<Version>,
     evidence: Vec<String>,
+    /// Lines for configuration files, by program.
+    advice: advice::Lines,
+    advice_note: Option<&'static str>,
 }
 
 /// What is said of many hosts.
@@ -193,7 +197,7 @@ fn port_entry(options: &CheckWeakCiphers, policy: &Policy, port: &SeenPort, now:
         protocols: tls.map(|tls| protocols(policy, tls)).unwrap_or_default(),
         groups: tls.map(groups).unwrap_or_default(),
         certificates: tls.and_then(|tls| tls.certificates.clone()),
-        findings: tls.map(|tls| findings(options, tls, now)).unwrap_or_default(),
+        findings: tls.map(|tls| findings(options, port, tls, now)).unwrap_or_default(),
         post_quantum: tls.and_then(|tls| tls.post_quantum),
         fallback_scsv: tls.and_then(|tls| tls.fallback_scsv),
         intolerant: tls.is_some_and(|tls| tls.intolerant),
@@ -280,7 +284,7 @@ fn groups(tls: &SeenTls) -> Vec<Agreement> {
         .collect()
 }
 
-fn findings(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<Finding> {
+fn findings(options: &CheckWeakCiphers, port: &SeenPort, tls: &SeenTls, now: i64) -> Vec<Finding> {
     hits(options, tls, now)
         .into_iter()
         .map(|hit| Finding {
@@ -290,6 +294,8 @@ fn findings(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<Finding>
             attacks: hit.attacks.iter().map(|attack| attack.name()).collect(),
             versions: hit.versions,
             evidence: hit.evidence,
+            advice: advice::Lines { kind: hit.kind, port: port.port, starttls: port.starttls },
+            advice_note: advice::note(hit.kind),
         })
         .collect()
 }

@@ -5,6 +5,7 @@
 //! one that refuses all has proved that it takes none, if it has read them. What proves nothing
 //! makes the result UNKNOWN, never OK.
 
+mod advice;
 mod alerts;
 mod certificate;
 mod document;
@@ -185,6 +186,7 @@ impl CheckWeakCiphers {
         let mut report = Report::new();
         let judged: Vec<Option<Counts>> =
             seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
+        advice::report(self, seen, run.taken_at, &mut report);
         self.record(seen, &judged, run, &mut report);
         (report, judged.into_iter().sum())
     }

@@ -122,7 +122,7 @@ impl Postfix {
         let dovecot = Dovecot::start(&options.sasl);
         let ports: BTreeMap<_, _> = Listener::ALL.map(|listener| (listener, free_port())).into();
         write_queue(base);
-        write_config(base, &ports, main_cf(base, dovecot.port(), &options.main_cf));
+        write_config(base, &ports, &main_cf(base, dovecot.port(), &options.main_cf));
 
         let mut command = Command::new(daemon_folder().join("master"));
         command.arg("-c").arg(base.join("conf")).env("MAIL_CONFIG", base.join("conf"));
@@ -208,7 +208,7 @@ impl Postfix {
 }
 
 /// What `postfix check` would create, in a fraction of its time.
-fn write_queue(base: &Path) {
+pub(crate) fn write_queue(base: &Path) {
     let postfix = account("/etc/passwd", "postfix");
     let postdrop = account("/etc/group", "postdrop");
     let private = [
@@ -238,7 +238,7 @@ fn folder(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("the folder is ours");
 }
 
-fn daemon_folder() -> PathBuf {
+pub(crate) fn daemon_folder() -> PathBuf {
     ["/usr/lib/postfix/sbin", "/usr/libexec/postfix", "/usr/lib/postfix"]
         .map(PathBuf::from)
         .into_iter()
@@ -285,7 +285,7 @@ fn main_cf(base: &Path, sasl_port: u16, further: &BTreeMap<String, String>) -> S
     text
 }
 
-fn write_config(base: &Path, ports: &BTreeMap<Listener, u16>, main_cf: String) {
+fn write_config(base: &Path, ports: &BTreeMap<Listener, u16>, main_cf: &str) {
     let hosts: &[&str] = if has_ipv6() { &["127.0.0.1", "[::1]"] } else { &["127.0.0.1"] };
     let mut services = String::new();
     for (listener, port) in ports {
@@ -300,7 +300,12 @@ fn write_config(base: &Path, ports: &BTreeMap<Listener, u16>, main_cf: String) {
         }
     }
     services.push_str(HELPERS);
-    for (name, text) in [("main.cf", main_cf), ("master.cf", services)] {
+    write_files(base, main_cf, &services);
+}
+
+/// Writes `main.cf` and `master.cf`.
+pub(crate) fn write_files(base: &Path, main_cf: &str, master_cf: &str) {
+    for (name, text) in [("main.cf", main_cf), ("master.cf", master_cf)] {
         let path = base.join("conf").join(name);
         fs::write(&path, text).expect("the lab's folder is writable");
         // Postfix waits for two seconds until a file it reads is no longer brand-new.
@@ -310,7 +315,7 @@ fn write_config(base: &Path, ports: &BTreeMap<Listener, u16>, main_cf: String) {
 }
 
 /// The stock helper services, none of them in a chroot.
-const HELPERS: &str = "\
+pub(crate) const HELPERS: &str = "\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr

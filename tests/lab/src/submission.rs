@@ -19,7 +19,9 @@ use tempfile::TempDir;
 use crate::certs::{Authority, LeafOptions};
 use crate::dovecot::{self, DovecotOptions, PENALTY_OFF};
 use crate::oauth::OAuth;
-use crate::process::{Daemon, Group, free_port, prepared, program, require_root, shared_folder};
+use crate::process::{
+    Daemon, Group, free_port, left_out_without_newer, prepared, program, require_root, shared_folder,
+};
 use crate::smtpd::{Submission, SubmissionOptions, TlsMode};
 
 /// Where the service listens.
@@ -65,15 +67,10 @@ pub struct DovecotSubmissionOptions {
     pub tls12_only: bool,
 }
 
-/// Whether a scenario has to be left out because `tests/run` could not unpack the newer
-/// Dovecot (it sets `VEDETTE_WITHOUT_NEWER_DOVECOT`), and says so.
+/// Whether a scenario has to be left out because there is no newer Dovecot, and says so.
 #[must_use]
 pub fn left_out_without_newer_dovecot() -> bool {
-    let without = std::env::var_os("VEDETTE_WITHOUT_NEWER_DOVECOT").is_some();
-    if without {
-        println!("LEFT OUT: Dovecot 2.4 could not be unpacked");
-    }
-    without
+    left_out_without_newer("Dovecot 2.4")
 }
 
 /// A running submission service with its relay; stops when dropped.
@@ -102,7 +99,7 @@ impl DovecotSubmission {
     pub fn start(options: &DovecotSubmissionOptions) -> Self {
         require_root("Dovecot");
         assert!(!options.tls12_only || options.release == Release::Newer, "configured for Dovecot 2.4 only");
-        let root = (options.release == Release::Newer).then(|| prepared("dovecot-newer/root"));
+        let root = (options.release == Release::Newer).then(|| prepared("newer/root"));
         let folder = match &root {
             None => shared_folder(),
             Some(root) => tempfile::tempdir_in(root.join("lab")).expect("tests/run prepares it"),

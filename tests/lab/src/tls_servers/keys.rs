@@ -2,7 +2,8 @@
 //! openssl because rcgen knows no DSA and makes no RSA keys.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tempfile::TempDir;
 
-use crate::process::{program, shared_folder};
+use crate::process::{prepared, program, shared_folder};
 use crate::tls_script::Auth;
 
 /// A prime of 1024 bits that nobody else uses, PKCS#3: making one takes seconds, or a minute.
@@ -67,6 +68,8 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Keys {
     folder: TempDir,
+    /// Where the servers take their files from, when it is not the machine's own root.
+    root: Option<PathBuf>,
     ca: PathBuf,
     identities: Vec<(Auth, Identity)>,
 }
@@ -75,7 +78,19 @@ impl Keys {
     /// An authority (P-256) with identities for RSA (2048 bits), ECDSA (P-256) and DSA (2048 bits).
     #[must_use]
     pub fn new() -> Self {
-        let folder = shared_folder();
+        Self::within(shared_folder(), None)
+    }
+
+    /// The same for servers of a newer Debian, which see nothing outside the root that `tests/run` has unpacked.
+    #[must_use]
+    pub fn newer() -> Self {
+        let root = prepared("newer/root");
+        let folder = tempfile::tempdir_in(root.join("lab")).expect("tests/run prepares it");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
+        Self::within(folder, Some(root))
+    }
+
+    fn within(folder: TempDir, root: Option<PathBuf>) -> Self {
         let path = |name: &str| folder.path().join(name);
         let dsa = path("dsa-parameters.pem");
         for (file, text) in
@@ -96,7 +111,7 @@ impl Keys {
         ];
         let identities =
             kinds.map(|(auth, name, kind)| (auth, identity(&folder.path().join(name), kind, &[], &ca)));
-        Self { ca, identities: identities.into(), folder }
+        Self { ca, identities: identities.into(), folder, root }
     }
 
     /// The identity with this kind of key.
@@ -137,6 +152,38 @@ impl Keys {
         self.folder.path()
     }
 
+    /// A path as the servers see it.
+    #[must_use]
+    pub fn inner(&self, path: &Path) -> PathBuf {
+        match &self.root {
+            Some(root) => Path::new("/").join(path.strip_prefix(root).expect("made in it")),
+            None => path.to_owned(),
+        }
+    }
+
+    /// A server's program.
+    pub(super) fn command(&self, path: &str, package: &str) -> Command {
+        match &self.root {
+            Some(root) => {
+                let mut command = Command::new(program("chroot", "coreutils"));
+                command.arg(root).arg(path);
+                command
+            }
+            None => {
+                assert!(
+                    Path::new(path).is_file(),
+                    "{package} is not installed ({path} is missing): tests/run installs it"
+                );
+                Command::new(path)
+            }
+        }
+    }
+
+    /// A certificate for this key; see [`Keys::issue`].
+    pub fn certify(&self, key: &Path, certificate: &Path, wishes: &[&str]) {
+        certify(key, certificate, wishes, &self.ca);
+    }
+
     /// The identity as a PKCS#12 file with the password `secret`.
     #[must_use]
     pub fn pkcs12(&self, auth: Auth) -> PathBuf {
@@ -160,6 +207,12 @@ const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-25
 fn identity(base: &Path, kind: &[&str], wishes: &[&str], ca: &Path) -> Identity {
     let (certificate, key) = (base.with_extension("pem"), base.with_extension("key"));
     genpkey(&key, kind);
+    certify(&key, &certificate, wishes, ca);
+    let der = der(&fs::read_to_string(&certificate).expect("openssl wrote it"));
+    Identity { certificate, key, der }
+}
+
+fn certify(key: &Path, certificate: &Path, wishes: &[&str], ca: &Path) {
     let subject = [
         "req",
         "-x509",
@@ -175,9 +228,7 @@ fn identity(base: &Path, kind: &[&str], wishes: &[&str], ca: &Path) -> Identity 
     let ca_key = ca.with_extension("key");
     let files =
         ["-CA".as_ref(), ca.as_os_str(), "-CAkey".as_ref(), ca_key.as_ref(), "-key".as_ref(), key.as_ref()];
-    openssl(args(&subject).chain(args(wishes)).chain(files), &certificate);
-    let der = der(&fs::read_to_string(&certificate).expect("openssl wrote it"));
-    Identity { certificate, key, der }
+    openssl(args(&subject).chain(args(wishes)).chain(files), certificate);
 }
 
 fn genpkey(key: &Path, kind: &[&str]) {

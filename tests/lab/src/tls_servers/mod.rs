@@ -10,6 +10,7 @@
 //! | [`java`] | Java 17 | SSLv3 to TLS 1.3: EXPORT, DES, RC4, NULL, anonymous |
 //! | [`tlslite`] | tlslite-ng | SSLv3 to TLS 1.2: RC4, NULL, 3DES; TLS 1.2 and 1.3 with ML-KEM |
 //! | [`mail`] | Postfix, Dovecot | SMTP, LMTP, IMAP and POP3, before TLS or in it |
+//! | [`configured`] | nginx, Apache, Postfix, Dovecot, Exim | what the lines of their configuration say, with a library that forbids nothing |
 //! | [`databases`] | MariaDB, PostgreSQL, OpenLDAP | TLS after a request of their protocol |
 //! | [`vsftpd`] | vsftpd | FTP with AUTH TLS |
 
@@ -22,6 +23,7 @@ use crate::process::{Daemon, Group, free_port};
 use crate::tls_probe::Target;
 use crate::tls_script::{Protocol, Version};
 
+pub mod configured;
 pub mod databases;
 pub mod gnutls;
 pub mod java;
@@ -59,9 +61,19 @@ enum Running {
 impl TlsServer {
     /// Starts the command for a free port and waits, without connecting, until it listens.
     fn start(name: &str, keys: &Keys, truth: Truth, command: impl FnOnce(u16) -> Command) -> Self {
+        Self::start_in(Group::FromLab, name, keys, truth, command)
+    }
+
+    fn start_in(
+        group: Group,
+        name: &str,
+        keys: &Keys,
+        truth: Truth,
+        command: impl FnOnce(u16) -> Command,
+    ) -> Self {
         let port = free_port();
         let log = keys.folder().join(format!("{port}.log"));
-        let mut daemon = Daemon::spawn(name, command(port), Group::FromLab, &log);
+        let mut daemon = Daemon::spawn(name, command(port), group, &log);
         daemon.wait_listening_within(port, PATIENCE);
         Self { running: Running::Daemon(daemon), port, starttls: None, truth }
     }
