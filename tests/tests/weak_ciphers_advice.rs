@@ -16,7 +16,7 @@ use lab::certs::{Authority, LeafOptions};
 use lab::output::State;
 use lab::process::{left_out_without_newer, left_out_without_root};
 use lab::tls_script::{Auth, Protocol, TlsPeer, TlsScript, Upgrade, Version};
-use lab::tls_servers::configured::{Software, start};
+use lab::tls_servers::configured::{Software, left_out_without_exim_openssl, start};
 use lab::tls_servers::{Identity, Keys};
 use serde_json::Value;
 use tests::ciphers::names;
@@ -40,7 +40,8 @@ impl Scene {
             Software::Postfix => &["Postfix"],
             Software::Dovecot23 => &["Dovecot", "Dovecot 2.3"],
             Software::Dovecot24 => &["Dovecot", "Dovecot 2.4"],
-            Software::Exim => &["Exim (GnuTLS)"],
+            Software::EximGnutls => &["Exim (GnuTLS)"],
+            Software::EximOpenssl => &["Exim (OpenSSL)"],
         };
         for folder in ["etc/ssl/certs", "etc/ssl/private"] {
             fs::create_dir_all(keys.folder().join(folder)).unwrap();
@@ -60,10 +61,12 @@ impl Scene {
         let files: &[&str] = match self.software {
             Software::Nginx => &["ssl_certificate CERT;", "ssl_certificate_key KEY;"],
             Software::Apache => &["SSLCertificateFile CERT", "SSLCertificateKeyFile KEY"],
-            Software::Postfix => &["smtpd_tls_chain_files = KEY, CERT"],
+            Software::Postfix => &["smtpd_tls_chain_files = KEY, CERT", "smtpd_tls_security_level = may"],
             Software::Dovecot23 => &["ssl_cert = <CERT", "ssl_key = <KEY"],
             Software::Dovecot24 => &["ssl_server_cert_file = CERT", "ssl_server_key_file = KEY"],
-            Software::Exim => &["tls_certificate = CERT", "tls_privatekey = KEY"],
+            Software::EximGnutls | Software::EximOpenssl => {
+                &["tls_certificate = CERT", "tls_privatekey = KEY"]
+            }
         };
         let all = files.iter().chain(weak).map(|line| {
             line.replace("CERT", &path(&identity.certificate))
@@ -133,13 +136,13 @@ impl Scene {
         let made = Command::new("openssl").args(&words).output().unwrap();
         assert!(made.status.success(), "openssl {words:?}: {}", String::from_utf8_lossy(&made.stderr));
     }
+}
 
-    /// Puts lines into the configuration, for those that are there for the same purpose.
-    fn set(&self, lines: &[String], advice: &[String]) -> Vec<String> {
-        let purposes: BTreeSet<Vec<&str>> = advice.iter().map(|line| purpose(line)).collect();
-        let others = lines.iter().filter(|line| !purposes.contains(&purpose(line)));
-        others.chain(advice).cloned().collect()
-    }
+/// Puts lines into a configuration, for those that are there for the same purpose.
+fn set(lines: &[String], advice: &[String]) -> Vec<String> {
+    let purposes: BTreeSet<Vec<&str>> = advice.iter().map(|line| purpose(line)).collect();
+    let others = lines.iter().filter(|line| !purposes.contains(&purpose(line)));
+    others.chain(advice).cloned().collect()
 }
 
 /// The directive, with its command where it has several.
@@ -169,11 +172,11 @@ fn tried(scene: &Scene, lines: &[String], rows: &[(&str, &str)], left: &str, mor
         assert!(!advice.is_empty(), "no advice on {same}");
         assert!(findings.iter().all(|one| scene.advice(one) == advice), "{same}: not the same advice");
         scene.prepare(findings[0], &advice);
-        let (after, _) = scene.found(&scene.set(lines, &advice), more);
+        let (after, _) = scene.found(&set(lines, &advice), more);
         let gone: BTreeSet<&str> = ids(&before).difference(&ids(&after)).copied().collect();
         assert_eq!(gone, &words(same) | &words(others), "gone with {advice:?}");
         assert!(ids(&after).is_subset(&ids(&before)), "{:?} came with {advice:?}", ids(&after));
-        all = scene.set(&all, &advice);
+        all = set(&all, &advice);
     }
     let (after, code) = scene.found(&all, more);
     assert_eq!(ids(&after), words(left), "left with all advice");
@@ -228,18 +231,20 @@ fn postfix() {
     if left_out_without_root("Postfix") {
         return;
     }
-    let scene = Scene::new(Software::Postfix, Keys::new());
-    let lines = scene.lines(
-        scene.keys.identity(Auth::Rsa),
-        &[
-            "smtpd_tls_protocols = >=TLSv1, <=TLSv1.2",
-            "tls_medium_cipherlist = ALL:COMPLEMENTOFALL",
-            "smtpd_tls_exclude_ciphers =",
-            "smtpd_tls_dh1024_param_file = DH1024",
-            "tls_eecdh_auto_curves = secp160r1 secp192k1 X25519",
-        ],
-    );
-    tried(&scene, &lines, &WEB, "no_post_quantum", &[]);
+    for (level, mandatory) in [("may", ""), ("encrypt", "mandatory_")] {
+        let scene = Scene::new(Software::Postfix, Keys::new());
+        let lines = scene.lines(
+            scene.keys.identity(Auth::Rsa),
+            &[
+                &format!("smtpd_tls_{mandatory}protocols = >=TLSv1, <=TLSv1.2"),
+                "tls_medium_cipherlist = ALL:COMPLEMENTOFALL",
+                "smtpd_tls_dh1024_param_file = DH1024",
+                "tls_eecdh_auto_curves = secp160r1 secp192k1 X25519",
+            ],
+        );
+        let lines = set(&lines, &[format!("smtpd_tls_security_level = {level}")]);
+        tried(&scene, &lines, &WEB, "no_post_quantum", &[]);
+    }
 }
 
 #[test]
@@ -285,14 +290,32 @@ fn exim() {
     if left_out_without_root("Exim") {
         return;
     }
-    let scene = Scene::new(Software::Exim, Keys::new());
-    let weak = "tls_require_ciphers = NORMAL:+VERS-ALL:-VERS-TLS1.3:+NULL:+3DES-CBC:+ARCFOUR-128:+MAC-ALL:+RSA:+DHE-RSA:\
+    let scene = Scene::new(Software::EximGnutls, Keys::new());
+    let weak = "tls_require_ciphers = NORMAL:+VERS-ALL:-VERS-TLS1.3:+NULL:+3DES-CBC:+ARCFOUR-128:+MAC-ALL:+RSA:+DHE-RSA:+GROUP-SECP192R1:\
                 %DISABLE_SAFE_RENEGOTIATION:%NO_SESSION_HASH";
     let lines = scene.lines(scene.keys.identity(Auth::Rsa), &[weak]);
     // One setting for everything, so one line ends it all.
     let row = "tls1_0 tls1_1 no_tls1_3 null_cipher rc4 small_block modest_strength no_forward_secrecy cbc ffdhe \
-               no_secure_renegotiation no_extended_master_secret";
+               curve_small no_secure_renegotiation no_extended_master_secret";
     tried(&scene, &lines, &[(row, "")], "no_post_quantum", &[]);
+}
+
+#[test]
+fn exim_with_openssl() {
+    if left_out_without_root("Exim") || left_out_without_exim_openssl() {
+        return;
+    }
+    let scene = Scene::new(Software::EximOpenssl, Keys::new());
+    let lines = scene.lines(
+        scene.keys.identity(Auth::Rsa),
+        &[
+            "openssl_options = +no_tlsv1_3",
+            "tls_require_ciphers = ALL:COMPLEMENTOFALL:!PSK:!SRP",
+            "tls_dhparam = DH1024",
+        ],
+    );
+    // With a curve of one's own 4.96 has no TLS at all on OpenSSL 3.
+    tried(&scene, &lines, &WEB[..3], "no_post_quantum", &[]);
 }
 
 /// Certificates that nobody should accept, on a server that is sound otherwise.
@@ -326,7 +349,10 @@ fn sound(software: Software) -> &'static [&'static str] {
             "smtpd_tls_exclude_ciphers = aNULL kRSA kDHE SHA1 SHA256 SHA384",
         ],
         Software::Dovecot23 | Software::Dovecot24 => &["ssl_cipher_list = ECDHE+AESGCM"],
-        Software::Exim => &[
+        Software::EximOpenssl => {
+            &["openssl_options = +no_tlsv1 +no_tlsv1_1", "tls_require_ciphers = ECDHE+AESGCM"]
+        }
+        Software::EximGnutls => &[
             "tls_require_ciphers = SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:-SHA256:-SHA384",
         ],
     }
@@ -366,7 +392,14 @@ fn newer_dovecot_certificates() {
 #[test]
 fn exim_certificates() {
     if !left_out_without_root("Exim") {
-        certificates(Software::Exim);
+        certificates(Software::EximGnutls);
+    }
+}
+
+#[test]
+fn exim_with_openssl_certificates() {
+    if !left_out_without_root("Exim") && !left_out_without_exim_openssl() {
+        certificates(Software::EximOpenssl);
     }
 }
 
@@ -399,13 +432,14 @@ fn what_only_older_builds_show() {
             .certificate(Auth::Rsa, &chain)
             .ssl2(&[0x01_0080, 0x07_00c0])
             .version(Version::Ssl3, &[0x0003, 0x0004, 0x0007, 0x0009, 0x000a, 0x0014])
-            .version(Version::Tls12, &[0x0033, 0x0031])
+            .version(Version::Tls12, &[0x0033, 0x0031, 0xc013])
+            .groups(&[18])
             .dh_bits(512)
             .compression(1)
             .without_renegotiation_info()
             .without_extended_master_secret(),
     );
-    let shown = "sslv2 sslv3 export rc4 low_strength small_block modest_strength dh_broken static_dh no_forward_secrecy cbc \
+    let shown = "sslv2 sslv3 export rc4 low_strength small_block modest_strength dh_broken static_dh curve_small no_forward_secrecy cbc \
                  ffdhe compression no_secure_renegotiation no_extended_master_secret no_tls1_3 no_post_quantum \
                  certificate_untrusted";
     for software in [
@@ -414,10 +448,12 @@ fn what_only_older_builds_show() {
         Software::Postfix,
         Software::Dovecot23,
         Software::Dovecot24,
-        Software::Exim,
+        Software::EximGnutls,
+        Software::EximOpenssl,
     ] {
         let is_web = matches!(software, Software::Nginx | Software::Apache);
         if (!is_web && left_out_without_root("a mail server"))
+            || (software == Software::EximOpenssl && left_out_without_exim_openssl())
             || (software == Software::Dovecot24 && left_out_without_newer("Dovecot 2.4"))
         {
             continue;
@@ -430,7 +466,7 @@ fn what_only_older_builds_show() {
         for finding in before.values().filter(|one| one["id"] != "no_post_quantum") {
             let advice = scene.advice(finding);
             scene.prepare(finding, &advice);
-            lines = scene.set(&lines, &advice);
+            lines = set(&lines, &advice);
         }
         let (after, code) = scene.found(&lines, &[]);
         let left = if software == Software::Dovecot24 { "" } else { "no_post_quantum" };
