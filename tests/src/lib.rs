@@ -11,6 +11,7 @@
     reason = "test support: a broken scenario stops the test, and many calls are made to assert only"
 )]
 
+pub mod advice;
 pub mod bench;
 pub mod ciphers;
 pub mod icinga;

@@ -76,7 +76,7 @@ static OLD_VERSIONS: Topic = Topic {
 static NO_TLS13: Topic = Topic {
     title: "TLS 1.3",
     note: Some(
-        "it takes OpenSSL 1.1.1 or GnuTLS 3.6.3, and no MaxProtocol in /etc/ssl/openssl.cnf; Dovecot has no setting of \
+        "it takes OpenSSL 1.1.1 or GnuTLS 3.6.5, and no MaxProtocol in /etc/ssl/openssl.cnf; Dovecot has no setting of \
          its own",
     ),
     settings: &[NGINX_VERSIONS, APACHE_VERSIONS, POSTFIX_VERSIONS, GNUTLS, OPENSSL_VERSIONS],
@@ -96,7 +96,12 @@ static ONLY_TLS13: Topic = Topic {
             ],
         ),
         set(Dovecot, &["ssl_min_protocol = TLSv1.3"]),
-        set(EximGnutls, &["tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3"]),
+        set(
+            EximGnutls,
+            &[
+                "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM",
+            ],
+        ),
         set(EximOpenssl, &["openssl_options = +no_sslv2 +no_sslv3 +no_tlsv1 +no_tlsv1_1 +no_tlsv1_2"]),
     ],
 };
@@ -123,7 +128,10 @@ static SUITES: Topic = Topic {
 
 static LISTED_SUITES: Topic = Topic {
     title: "cipher suites",
-    note: Some("AES-GCM alone is on every list here; a policy may allow more"),
+    note: Some(
+        "AES-GCM is what all policies list, and some list more; a program without a setting for the suites of TLS 1.3 takes \
+         them from Ciphersuites in /etc/ssl/openssl.cnf",
+    ),
     settings: &[
         set(
             Nginx,
@@ -140,6 +148,14 @@ static LISTED_SUITES: Topic = Topic {
             ],
         ),
         set(
+            Postfix,
+            &[
+                "smtpd_tls_ciphers = high",
+                "smtpd_tls_mandatory_ciphers = high",
+                "smtpd_tls_exclude_ciphers = aNULL, kRSA, kDHE, PSK, SRP, SHA1, SHA256, SHA384, CHACHA20, AESCCM, ARIA",
+            ],
+        ),
+        set(
             Dovecot,
             &[
                 "ssl_cipher_list = ECDHE+AESGCM",
@@ -152,6 +168,7 @@ static LISTED_SUITES: Topic = Topic {
                 "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:-MAC-ALL:+AEAD",
             ],
         ),
+        set(EximOpenssl, &["tls_require_ciphers = ECDHE+AESGCM"]),
     ],
 };
 
