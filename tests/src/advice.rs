@@ -212,7 +212,7 @@ pub fn sound(software: Software) -> &'static [&'static str] {
             &["openssl_options = +no_tlsv1 +no_tlsv1_1", "tls_require_ciphers = ECDHE+AESGCM"]
         }
         Software::EximGnutls => &[
-            "tls_require_ciphers = SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:-SHA256:-SHA384",
+            "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-DHE-RSA:-SHA1:-SHA256:-SHA384",
         ],
     }
 }

@@ -209,6 +209,18 @@ fn exim_with_openssl_certificates() {
     certificates(Software::EximOpenssl);
 }
 
+/// A library that forbids nothing signs by SHA-1, and GnuTLS does in any case. Postfix has no setting for it.
+#[test]
+fn signatures() {
+    let told = ALL.into_iter().filter(|software| *software != Software::Postfix);
+    for software in told.filter(|software| !left_out(*software)) {
+        let scene = Scene::new(software, keys(software));
+        let lines = scene.lines(scene.keys.identity(Auth::Rsa), sound(software));
+        let newest = if software == Software::Dovecot24 { "" } else { "no_post_quantum" };
+        tried(&scene, &lines, &[("signature_weak_hash", "")], newest, &["--signatures"]);
+    }
+}
+
 /// The releases of Debian 13 know post-quantum groups; [`newer_dovecot`] has its own.
 #[test]
 fn post_quantum_groups() {

@@ -26,6 +26,7 @@ pub(super) const fn topic(kind: FindingKind) -> Option<&'static Topic> {
         FindingKind::CurveSmall => &CURVES,
         FindingKind::NoPostQuantum => &POST_QUANTUM,
         FindingKind::RsaSmall | FindingKind::CertificateWeakHash => &KEY,
+        FindingKind::SignatureWeakHash => &SIGNATURES,
         FindingKind::CertificateExpired | FindingKind::CertificateUntrusted => &CERTIFICATE,
         FindingKind::Compression => &COMPRESSION,
         FindingKind::InsecureRenegotiation | FindingKind::NoSecureRenegotiation => &RENEGOTIATION,
@@ -42,7 +43,7 @@ const fn set(software: Software, lines: &'static [&'static str]) -> Settings {
 const GNUTLS: Settings = set(
     EximGnutls,
     &[
-        "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD",
+        "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1",
     ],
 );
 
@@ -165,7 +166,7 @@ static LISTED_SUITES: Topic = Topic {
         set(
             EximGnutls,
             &[
-                "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:-MAC-ALL:+AEAD",
+                "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1",
             ],
         ),
         set(EximOpenssl, &["tls_require_ciphers = ECDHE+AESGCM"]),
@@ -268,6 +269,31 @@ static CERTIFICATE: Topic = Topic {
         "a new certificate for the name from a CA that clients trust, in one file with the intermediate ones",
     ),
     settings: FILES,
+};
+
+static SIGNATURES: Topic = Topic {
+    title: "signatures",
+    note: Some(
+        "a program without a setting of its own takes SignatureAlgorithms from /etc/ssl/openssl.cnf; a cipher list with \
+         @SECLEVEL takes the place of one without",
+    ),
+    settings: &[
+        set(
+            Nginx,
+            &[
+                "ssl_conf_command SignatureAlgorithms ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA+SHA256:RSA+SHA384;",
+            ],
+        ),
+        set(
+            Apache,
+            &[
+                "SSLOpenSSLConfCmd SignatureAlgorithms ECDSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA+SHA256:RSA+SHA384",
+            ],
+        ),
+        set(Dovecot, &["ssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"]),
+        GNUTLS,
+        set(EximOpenssl, &["tls_require_ciphers = ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"]),
+    ],
 };
 
 static COMPRESSION: Topic = Topic {
