@@ -4,9 +4,6 @@
 
 #[path = "build/csv.rs"]
 mod csv;
-#[path = "src/policy/finding.rs"]
-#[allow(dead_code, reason = "the plugin uses the rest")]
-mod finding;
 #[path = "src/glob.rs"]
 mod glob;
 #[path = "src/suites/kinds.rs"]
@@ -15,12 +12,12 @@ mod kinds;
 mod name;
 #[path = "build/policies.rs"]
 mod policies;
+#[path = "build/policy.rs"]
+mod policy;
 #[path = "build/registry.rs"]
 mod registry;
 #[path = "build/suites.rs"]
 mod suite_tables;
-#[path = "build/toml.rs"]
-mod toml;
 
 /// Where `name.rs` finds the kinds, in the plugin as here.
 mod suites {
@@ -33,7 +30,7 @@ use std::{env, fs};
 fn main() -> Result<(), String> {
     let data = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("data");
     let out = PathBuf::from(variable("OUT_DIR")?);
-    for part in ["data", "build", "src/glob.rs", "src/suites/kinds.rs", "src/policy/finding.rs"] {
+    for part in ["data", "build", "src/glob.rs", "src/suites/kinds.rs", "src/policy"] {
         println!("cargo::rerun-if-changed={part}");
     }
     match tables(&data) {
@@ -53,11 +50,12 @@ fn variable(name: &str) -> Result<String, String> {
 
 /// Each file to write with its text.
 fn tables(data: &Path) -> Result<Vec<(&'static str, String)>, String> {
-    let (suites, names) = suite_tables::generate(data)?;
+    let (suites, suite_names) = suite_tables::generate(data)?;
+    let (groups, group_names) = registry::groups(&data.join("groups.csv"))?;
     Ok(vec![
         ("suites.rs", suites),
-        ("groups.rs", registry::groups(&data.join("groups.csv"))?),
+        ("groups.rs", groups),
         ("alerts.rs", registry::alerts(&data.join("alerts.csv"))?),
-        ("policies.rs", policies::generate(&data.join("policies"), &names)?),
+        ("policies.rs", policies::generate(&data.join("policies"), &suite_names, &group_names)?),
     ])
 }

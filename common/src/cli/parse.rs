@@ -39,7 +39,7 @@ pub fn parse<P: CommandFactory + FromArgMatches>(
             P::from_arg_matches_mut(&mut matches).map(Parsed::Run).map_err(|error| explain(&error, command))
         }
         Err(error) => match error.kind() {
-            ErrorKind::DisplayVersion => Ok(Parsed::Show(error.to_string())),
+            ErrorKind::DisplayVersion => Ok(Parsed::Show(shown(&error.to_string()))),
             // What only the help shows is made only for it, in a second pass.
             ErrorKind::DisplayHelp => Ok(Parsed::Show(
                 with_help(command.clone())
@@ -50,6 +50,11 @@ pub fn parse<P: CommandFactory + FromArgMatches>(
             _ => Err(explain(&error, command)),
         },
     }
+}
+
+/// What an option shows in place of a run, which clap gives the look of a mistake.
+fn shown(text: &str) -> String {
+    text.strip_prefix("error: ").unwrap_or(text).to_owned()
 }
 
 /// Arguments with those of the INI file in front of the command line's.

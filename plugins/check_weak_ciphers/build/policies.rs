@@ -1,25 +1,33 @@
-//! The built-in policies, checked: no key, finding, class or suite that is not known.
+//! The built-in policies as constants. They are read and checked as the plugin reads those of its user.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::finding::{Class, FindingKind};
-use crate::glob;
-use crate::toml::{self, Table, Value};
+use crate::policy::sheet::{Names, Sheet, SheetEnd, SheetRule};
 
 /// The text of `policies.rs`: one policy for each file of the folder, by name.
-pub(crate) fn generate(folder: &Path, suite_names: &BTreeSet<String>) -> Result<String, String> {
+pub(crate) fn generate(
+    folder: &Path,
+    suites: &BTreeSet<String>,
+    groups: &BTreeSet<String>,
+) -> Result<String, String> {
     let problem = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(problem)? {
         files.push(entry.map_err(problem)?.path());
     }
     files.sort();
+    let names = Names {
+        suites: suites.iter().map(String::as_str).collect(),
+        groups: groups.iter().map(String::as_str).collect(),
+        keys: None,
+        signatures: None,
+    };
     let mut policies = String::new();
     for file in &files {
         let text = fs::read_to_string(file).map_err(problem)?;
-        let policy = toml::parse(&text).and_then(|tables| policy(tables, suite_names));
+        let policy = Sheet::read(&text, &names).and_then(policy);
         policies.push_str(&policy.map_err(|message| format!("{}:{message}", file.display()))?);
     }
     Ok(format!(
@@ -28,92 +36,73 @@ pub(crate) fn generate(folder: &Path, suite_names: &BTreeSet<String>) -> Result<
     ))
 }
 
-fn policy(tables: Vec<Table>, suite_names: &BTreeSet<String>) -> Result<String, String> {
-    let (mut head, mut limits, mut suites, mut rules) =
-        (String::new(), String::new(), String::new(), String::new());
-    let mut seen = BTreeSet::new();
-    for mut table in tables {
-        match table.name.as_str() {
-            "" => head = head_of(&mut table)?,
-            "limits" => limits = limits_of(&mut table)?,
-            "suites" => suites = suites_of(&mut table, suite_names)?,
-            "rule" => {
-                let finding = table.text("finding")?;
-                rules.push_str(&rule_of(&mut table, &finding)?);
-                if !seen.insert(finding) {
-                    return Err(format!("{}: a second rule on the same finding", table.line));
-                }
-            }
-            other => return Err(format!("{}: unknown table {other}", table.line)),
-        }
-        table.finish()?;
+fn policy(sheet: Sheet) -> Result<String, String> {
+    let is_whole = sheet.extends.is_none() && sheet.protocols.is_none() && sheet.severity.is_empty();
+    if !is_whole {
+        return Err("1: extends, protocols and severity are for the policies of users".to_owned());
     }
-    if limits.is_empty() {
-        return Err("1: [limits] is missing".to_owned());
-    }
-    if suites.is_empty() {
-        "allow: Cow::Borrowed(&[]), deny: Cow::Borrowed(&[])".clone_into(&mut suites);
-    }
-    Ok(format!("    Policy {{ {head}, {limits}, rules: Cow::Borrowed(&[\n{rules}    ]), {suites} }},\n"))
-}
-
-fn head_of(table: &mut Table) -> Result<String, String> {
-    let mut fields = Vec::new();
-    for key in ["name", "version", "date", "source"] {
-        fields.push(format!("{key}: Cow::Borrowed({:?})", table.text(key)?));
-    }
-    Ok(fields.join(", "))
-}
-
-fn limits_of(table: &mut Table) -> Result<String, String> {
-    let mut fields = Vec::new();
-    for (key, field) in [("dh_min", "dh"), ("rsa_min", "rsa"), ("curve_min", "curve")] {
-        match table.take(key) {
-            Some((_, Value::Number(bits))) => fields.push(format!("{field}: {bits}")),
-            Some((line, _)) => return Err(format!("{line}: {key} must be a number of bits")),
-            None => return Err(format!("{}: {key} is missing", table.line)),
-        }
-    }
-    Ok(format!("limits: LeastBits {{ {} }}", fields.join(", ")))
-}
-
-fn suites_of(table: &mut Table, suite_names: &BTreeSet<String>) -> Result<String, String> {
-    let mut fields = Vec::new();
-    for key in ["allow", "deny"] {
-        let (line, patterns) = match table.take(key) {
-            Some((line, Value::List(patterns))) => (line, patterns),
-            Some((line, _)) => return Err(format!("{line}: {key} must be a list of names or patterns")),
-            None => (table.line, Vec::new()),
-        };
-        let is_unknown = |pattern: &&String| !suite_names.iter().any(|name| glob::fits(pattern, name));
-        if let Some(pattern) = patterns.iter().find(is_unknown) {
-            return Err(format!("{line}: no suite fits {pattern}"));
-        }
-        let list: String = patterns.iter().map(|pattern| format!("Cow::Borrowed({pattern:?}), ")).collect();
-        fields.push(format!("{key}: Cow::Borrowed(&[{list}])"));
-    }
-    Ok(fields.join(", "))
-}
-
-fn rule_of(table: &mut Table, finding: &str) -> Result<String, String> {
-    let kind = FindingKind::from_name(finding)
-        .ok_or_else(|| format!("{}: unknown finding {finding}", table.line))?;
-    let class = class_of(table, "class")?.unwrap_or(kind.default_class());
-    let upcoming = class_of(table, "upcoming")?
-        .map_or_else(|| "None".to_owned(), |class| format!("Some(Class::{class:?})"));
+    let text = |key: &str, text: Option<String>| {
+        text.map(|text| format!("Cow::Borrowed({text:?})")).ok_or_else(|| format!("1: {key} is missing"))
+    };
+    let bits = |key: &str, bits: Option<u16>| bits.ok_or_else(|| format!("1: {key} is missing"));
+    let rules: String = sheet.rules.iter().map(rule).collect::<Result<_, _>>()?;
+    let ends: String = sheet.ends.iter().map(end).collect::<Result<_, _>>()?;
     Ok(format!(
-        "        Rule {{ kind: FindingKind::{kind:?}, class: Class::{class:?}, upcoming: {upcoming}, \
-         source: Cow::Borrowed({:?}) }},\n",
-        table.text("source")?
+        "    Policy {{ name: {}, version: {}, date: {}, source: {}, note: {},\n    \
+         limits: LeastBits {{ dh: {}, rsa: {}, curve: {} }}, rules: Cow::Borrowed(&[\n{rules}    ]),\n    \
+         suites: {}, groups: {}, require: {},\n    \
+         certificate: CertificateRules {{ keys: {}, signatures: {}, chain_signatures: {}, days: {:?} }},\n    \
+         ends: Cow::Borrowed(&[{ends}]), severity: Cow::Borrowed(&[]) }},\n",
+        text("name", sheet.name)?,
+        text("version", sheet.version)?,
+        text("date", sheet.date)?,
+        text("source", sheet.source)?,
+        sheet.note.map_or_else(|| "None".to_owned(), |note| format!("Some(Cow::Borrowed({note:?}))")),
+        bits("dh_min", sheet.dh_min)?,
+        bits("rsa_min", sheet.rsa_min)?,
+        bits("curve_min", sheet.curve_min)?,
+        lists(sheet.suites_allow, sheet.suites_deny),
+        lists(sheet.groups_allow, sheet.groups_deny),
+        list(&sheet.groups_require.unwrap_or_default()),
+        lists(sheet.keys, None),
+        lists(sheet.signatures, None),
+        lists(sheet.chain_signatures, None),
+        sheet.days,
     ))
 }
 
-fn class_of(table: &mut Table, key: &str) -> Result<Option<Class>, String> {
-    match table.take(key) {
-        None => Ok(None),
-        Some((line, Value::Text(name))) => {
-            Class::from_name(&name).map(Some).ok_or_else(|| format!("{line}: unknown class {name}"))
-        }
-        Some((line, _)) => Err(format!("{line}: {key} must be the name of a class")),
-    }
+fn lists(allow: Option<Vec<String>>, deny: Option<Vec<String>>) -> String {
+    format!(
+        "Lists {{ allow: {}, deny: {} }}",
+        list(&allow.unwrap_or_default()),
+        list(&deny.unwrap_or_default())
+    )
+}
+
+fn list(patterns: &[String]) -> String {
+    let list: String = patterns.iter().map(|pattern| format!("Cow::Borrowed({pattern:?}), ")).collect();
+    format!("Cow::Borrowed(&[{list}])")
+}
+
+fn rule(rule: &SheetRule) -> Result<String, String> {
+    let SheetRule { kind, class, upcoming, until, source } = rule;
+    let source = source.as_ref().ok_or_else(|| format!("1: the rule on {} has no source", kind.name()))?;
+    let upcoming = upcoming.map_or_else(|| "None".to_owned(), |class| format!("Some(Class::{class:?})"));
+    Ok(format!(
+        "        Rule {{ kind: FindingKind::{kind:?}, class: Class::{class:?}, upcoming: {upcoming}, \
+         until: {until:?}, source: Cow::Borrowed({source:?}) }},\n"
+    ))
+}
+
+fn end(end: &SheetEnd) -> Result<String, String> {
+    let SheetEnd { until, suites, groups, keys, signatures, source } = end;
+    let source = source.as_ref().ok_or_else(|| format!("1: the end in {until} has no source"))?;
+    Ok(format!(
+        "\n        End {{ until: {until}, suites: {}, groups: {}, keys: {}, signatures: {}, \
+         source: Cow::Borrowed({source:?}) }},",
+        list(suites),
+        list(groups),
+        list(keys),
+        list(signatures)
+    ))
 }

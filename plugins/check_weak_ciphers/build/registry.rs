@@ -1,12 +1,14 @@
 //! The small registries: groups, alerts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::csv::{self, Row};
 
-/// The text of `groups.rs`.
-pub(crate) fn groups(file: &Path) -> Result<String, String> {
+/// The text of `groups.rs`, and all names a policy may use.
+pub(crate) fn groups(file: &Path) -> Result<(String, BTreeSet<String>), String> {
     let mut entries = Vec::new();
+    let mut names = BTreeSet::new();
     for row in rising(csv::read(file, "Code,Name,Kind,Size,Strength,Versions")?)? {
         let kind = match row.field(2)? {
             "ecdhe" => "Ecdhe",
@@ -23,6 +25,7 @@ pub(crate) fn groups(file: &Path) -> Result<String, String> {
             "1.3" => "Tls13",
             other => return Err(row.error(&format!("unknown versions {other}"))),
         };
+        names.insert(row.field(1)?.to_owned());
         entries.push(format!(
             "    Group {{ code: {:#06X}, name: {:?}, kind: GroupKind::{kind}, size: {}, strength: {}, \
              versions: GroupUse::{versions} }},\n",
@@ -32,7 +35,7 @@ pub(crate) fn groups(file: &Path) -> Result<String, String> {
             row.short(4)?,
         ));
     }
-    Ok(array("/// All groups, by code.\npub(crate)", "GROUPS", "Group", &entries))
+    Ok((array("/// All groups, by code.\npub(crate)", "GROUPS", "Group", &entries), names))
 }
 
 /// The text of `alerts.rs`.

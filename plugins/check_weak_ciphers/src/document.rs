@@ -1,5 +1,7 @@
 //! The document of `--json` and of `data` in `--output json`: everything that was seen, with its judgement.
 
+use std::borrow::Cow;
+
 use common::plugin::Plugin as _;
 use common::report::State;
 use serde::Serialize;
@@ -42,6 +44,10 @@ struct PolicyName {
     version: String,
     date: String,
     source: String,
+    /// What is to be known of it wherever it is named.
+    note: Option<String>,
+    /// Judged as if all that is upcoming were in force.
+    upcoming: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -161,7 +167,7 @@ pub(crate) fn fleet(options: &CheckWeakCiphers, hosts: &[SeenHost], now: i64) ->
 
 /// Puts it together, judged at a time (Unix).
 pub(crate) fn document(options: &CheckWeakCiphers, seen: &Seen, now: i64) -> Document {
-    let policy = options.policy();
+    let policy = options.policy_at(now);
     let ports: Vec<Port> = seen.ports.iter().map(|port| port_entry(options, &policy, port, now)).collect();
     Document {
         schema: SCHEMA,
@@ -172,6 +178,8 @@ pub(crate) fn document(options: &CheckWeakCiphers, seen: &Seen, now: i64) -> Doc
             version: policy.version.into_owned(),
             date: policy.date.into_owned(),
             source: policy.source.into_owned(),
+            note: policy.note.map(Cow::into_owned),
+            upcoming: options.policy.upcoming,
         },
         inventory: options.scan.inventory,
         complete: ports.iter().all(|port| port.complete),

@@ -154,7 +154,7 @@ fn gaps(tls: &SeenTls, place: &str, run: &Run) -> Vec<Finding> {
 
 /// Everything found at a server, by the policy and the options, at a time (Unix).
 pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<Hit> {
-    let policy = options.policy();
+    let policy = options.policy_at(now);
     let mut found = Hits::default();
     if let Some(reason) = policy.judge_version(Version::Ssl2).filter(|_| tls.ssl2.is_some()) {
         found.note(reason, Some(Version::Ssl2), String::new());
@@ -165,6 +165,10 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
         }
     }
     for seen in &tls.versions {
+        let ends = seen.is_offered().then(|| policy.judge_version_end(seen.version)).flatten();
+        if let Some(reason) = ends {
+            found.note(reason, Some(seen.version), seen.version.name().to_owned());
+        }
         for pick in seen.suites.iter().filter(|pick| !options.ignores_suite(pick.suite)) {
             for reason in suite_reasons(&policy, seen.version, pick) {
                 let size = match reason.kind {
@@ -175,9 +179,9 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
                 found.note(reason, Some(seen.version), format!("{}{size}", suite_name(pick.suite)));
             }
         }
-        for group in seen.groups.iter().filter_map(|code| Group::by_code(*code)) {
-            if let Some(reason) = policy.judge_group(group) {
-                found.note(reason, Some(seen.version), group.name.to_owned());
+        for code in &seen.groups {
+            for reason in policy.judge_group(*code) {
+                found.note(reason, Some(seen.version), group_name(*code));
             }
         }
         for scheme in seen.signatures.iter().filter_map(|code| SignatureScheme::by_code(*code)) {
@@ -186,6 +190,9 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
                 found.note(reason, Some(seen.version), scheme.name.to_owned());
             }
         }
+    }
+    for requirement in missing_groups(&policy, tls) {
+        found.note(policy.judge(FindingKind::GroupMissing), None, requirement.replace('|', " or "));
     }
     for (kind, evidence) in tls.certificates.iter().flat_map(|seen| certificate::judge(&policy, seen, now)) {
         found.note(policy.judge(kind), None, evidence);
@@ -198,7 +205,15 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
     for kind in missing(tls) {
         found.note(policy.judge(kind), None, String::new());
     }
-    found.judged(options)
+    found.judged(options, &policy)
+}
+
+/// Groups that the policy asks for and nothing showed, where TLS is spoken at all.
+fn missing_groups<'a>(policy: &'a Policy, tls: &'a SeenTls) -> impl Iterator<Item = &'a str> {
+    let groups = || tls.offered().flat_map(|seen| &seen.groups).filter_map(|code| Group::by_code(*code));
+    let is_missing = move |requirement: &&str| !groups().any(|group| Policy::is_required(requirement, group));
+    let is_spoken = tls.offered().next().is_some();
+    policy.require.iter().map(AsRef::as_ref).filter(move |_| is_spoken).filter(is_missing)
 }
 
 /// What a server of today has and this one has not. Nothing is missing that was not asked for.
@@ -221,7 +236,10 @@ fn missing(tls: &SeenTls) -> impl Iterator<Item = FindingKind> {
 struct Hits(BTreeMap<FindingKind, Hit>);
 
 impl Hits {
-    fn note(&mut self, reason: Reason, version: Option<Version>, evidence: String) {
+    fn note(&mut self, reason: Reason, version: Option<Version>, mut evidence: String) {
+        if let Some(until) = reason.until {
+            evidence.push_str(&format!(" (until {until})"));
+        }
         let hit = self.0.entry(reason.kind).or_insert_with(|| Hit {
             kind: reason.kind,
             class: reason.class,
@@ -243,12 +261,17 @@ impl Hits {
     }
 
     /// What the operator says on them goes over the policy.
-    fn judged(self, options: &CheckWeakCiphers) -> Vec<Hit> {
+    fn judged(self, options: &CheckWeakCiphers, policy: &Policy) -> Vec<Hit> {
         let strictness = if options.policy.strict { Strictness::Strict } else { Strictness::Normal };
         let required = |kind| options.policy.require.iter().any(|what| what.findings().contains(&kind));
+        let of_policy =
+            |kind| policy.severity.iter().find(|(known, _)| *known == kind).map(|(_, state)| *state);
         let state = |hit: &Hit| match options.state_of(hit.kind) {
             Some(state) => state,
             None if required(hit.kind) => State::Critical,
+            None if let Some(state) = of_policy(hit.kind) => state,
+            // It is allowed still.
+            None if hit.kind == FindingKind::EndsSoon => hit.class.state(Strictness::Normal),
             None => hit.class.state(strictness),
         };
         let kept = self.0.into_values().filter(|hit| !options.ignores(hit.kind));
@@ -314,7 +337,7 @@ fn judge_rest(
         report.find("no_common_protocol", run.states.state(Condition::Incomplete), text);
     } else if counts.broken + counts.weak + counts.policy == 0 {
         let names: Vec<&str> = tls.offered().map(|seen| seen.version.name()).collect();
-        let policy = options.policy();
+        let policy = options.policy_at(run.taken_at);
         let text = format!("{place} offers {} and nothing that {} forbids", names.join(" and "), policy.name);
         report.find("compliant", State::Ok, text);
     }

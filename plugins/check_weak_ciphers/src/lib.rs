@@ -34,9 +34,6 @@ mod csv;
 #[cfg(test)]
 #[path = "../build/name.rs"]
 mod name;
-#[cfg(test)]
-#[path = "../build/toml.rs"]
-mod toml;
 
 use std::path::Path;
 use std::time::Duration;
@@ -51,7 +48,7 @@ use serde_json::Value;
 
 use judge::{Counts, judge_port};
 use options::{CertificateArgs, Ignored, PolicyArgs, ScanArgs, Starttls, TargetArgs};
-use policy::{FindingKind, Policy};
+use policy::{FindingKind, Moment, Policy};
 
 use seen::{SeenPort, SeenTls};
 
@@ -186,6 +183,7 @@ impl CheckWeakCiphers {
         let mut report = Report::new();
         let judged: Vec<Option<Counts>> =
             seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
+        self.name_policy(&mut report);
         advice::report(self, seen, run.taken_at, &mut report);
         self.record(seen, &judged, run, &mut report);
         (report, judged.into_iter().sum())
@@ -251,10 +249,26 @@ impl CheckWeakCiphers {
         }
     }
 
-    /// The policy with what was asked for.
-    fn policy(&self) -> Policy {
-        let policy = self.policy.policy.0;
-        if self.policy.upcoming { policy.with_upcoming() } else { policy.clone() }
+    /// What of the policy counts at a time (Unix).
+    fn policy_at(&self, now: i64) -> Policy {
+        self.policy.policy.0.in_force(Moment::at(now, self.policy.upcoming))
+    }
+
+    /// What is to be asked because of the policy, whatever the year.
+    fn watchful_policy(&self) -> Policy {
+        self.policy.policy.0.in_force(Moment::Watchful { upcoming: self.policy.upcoming })
+    }
+
+    /// By what it was judged, for the record.
+    fn name_policy(&self, report: &mut Report) {
+        let policy = &self.policy.policy.0;
+        report.context(0, format!("policy {}", policy.line()));
+        if self.policy.upcoming && !policy.has_upcoming() {
+            report.note(
+                "no_upcoming",
+                format!("--upcoming changes nothing: {} has nothing upcoming", policy.name),
+            );
+        }
     }
 
     fn ignores(&self, kind: FindingKind) -> bool {

@@ -1,10 +1,13 @@
 //! Options of this check alone.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
 use common::cli::{BadValue, FamilyArgs};
 use common::net::ProbeError;
@@ -48,13 +51,17 @@ pub(crate) struct TargetArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct PolicyArgs {
-    /// What is allowed: bcp195 (RFC 9325)
-    #[arg(long, value_name = "NAME", default_value = "bcp195")]
-    pub(crate) policy: PolicyName,
-    /// Count what newer texts than the policy's forbid as well
+    /// What is allowed: bcp195 (RFC 9325), mozilla-modern, mozilla-intermediate, mozilla-old, pci-dss-4, nist-800-52r2,
+    /// bsi-tr-02102-2, or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "bcp195")]
+    pub(crate) policy: PolicyChoice,
+    /// List the policies with their sources and exit
+    #[arg(long, num_args = 0, default_missing_value = "", value_parser = PolicyList)]
+    pub(crate) list_policies: Option<()>,
+    /// Count what newer texts than the policy's forbid as well, and what it allows for a time only
     #[arg(long)]
     pub(crate) upcoming: bool,
-    /// CRITICAL for suites that are sound but not on the policy's list
+    /// CRITICAL for what is sound but not on the policy's lists
     #[arg(long)]
     pub(crate) strict: bool,
     /// CRITICAL without it: pqc (a post-quantum group), tls1.3, fs (no suite without forward secrecy);
@@ -217,16 +224,29 @@ impl Starttls {
     }
 }
 
-/// A built-in policy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct PolicyName(pub(crate) &'static Policy);
+/// A policy by its name or from a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PolicyChoice(pub(crate) Policy);
 
-impl FromStr for PolicyName {
+impl FromStr for PolicyChoice {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || BadValue::new(format!("'{text}' is not a policy (bcp195)"));
-        Policy::by_name(text).map(Self).ok_or_else(unknown)
+        let hint = || "--list-policies shows those that are built in; a file of your own ends in .toml";
+        Policy::find(text).map(Self).map_err(|problem| BadValue::new(problem).with_hint(hint()))
+    }
+}
+
+/// Answers `--list-policies` in place of the check, as `--version` is answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PolicyList;
+
+impl TypedValueParser for PolicyList {
+    type Value = ();
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, _: &OsStr) -> Result<(), clap::Error> {
+        let lines: String = Policy::all().iter().map(|policy| format!("{}\n", policy.line())).collect();
+        Err(clap::Error::raw(ErrorKind::DisplayVersion, lines))
     }
 }
 

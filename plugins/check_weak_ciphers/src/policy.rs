@@ -3,15 +3,21 @@
 //! A finding counts only where the policy has a rule on it; the rule's class gives the state. What a policy allows is a
 //! note. Attack names are labels on findings and follow from protocol, suite and size alone, without trying them.
 
+mod file;
 #[allow(dead_code, reason = "names and classes are read at the build too")]
 mod finding;
+mod in_force;
+pub(crate) mod sheet;
+pub(crate) mod toml;
 
 use std::borrow::Cow;
 
 use common::report::State;
 
 pub(crate) use finding::{Class, FindingKind};
+pub(crate) use in_force::Moment;
 
+use crate::glob;
 use crate::groups::{Group, GroupKind};
 use crate::suites::{Cipher, Export, KeyExchange, Mode, Sslv2Kind, Suite};
 use crate::version::Version;
@@ -22,19 +28,64 @@ include!(concat!(env!("OUT_DIR"), "/policies.rs"));
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// As in `--policy`.
-    pub(crate) name: Cow<'static, str>,
+    pub(crate) name: Text,
     /// Of the text it follows: `RFC 9325`.
-    pub(crate) version: Cow<'static, str>,
+    pub(crate) version: Text,
     /// Of that text: `2022-11`.
-    pub(crate) date: Cow<'static, str>,
+    pub(crate) date: Text,
     /// Where that text is found.
-    pub(crate) source: Cow<'static, str>,
+    pub(crate) source: Text,
+    /// What is to be known of it wherever it is named.
+    pub(crate) note: Option<Text>,
     pub(crate) limits: LeastBits,
     pub(crate) rules: Cow<'static, [Rule]>,
-    /// When not empty, only suites of these names or patterns are allowed.
-    pub(crate) allow: Cow<'static, [Cow<'static, str>]>,
-    /// Names or patterns of suites that are not allowed in any case.
-    pub(crate) deny: Cow<'static, [Cow<'static, str>]>,
+    pub(crate) suites: Lists,
+    pub(crate) groups: Lists,
+    /// Groups that must be there. Where one has several names with bars in between, any of them will do.
+    pub(crate) require: Texts,
+    pub(crate) certificate: CertificateRules,
+    /// What is allowed for a time.
+    pub(crate) ends: Cow<'static, [End]>,
+    /// States of findings, over their classes.
+    pub(crate) severity: Cow<'static, [(FindingKind, State)]>,
+}
+
+type Text = Cow<'static, str>;
+type Texts = Cow<'static, [Text]>;
+
+/// Names or patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lists {
+    /// When not empty, nothing else is allowed.
+    pub(crate) allow: Texts,
+    /// Not allowed in any case.
+    pub(crate) deny: Texts,
+}
+
+/// What certificates must be like, their sizes aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CertificateRules {
+    /// Kinds of the server's own key: `RSA`, `EC secp256r1`.
+    pub(crate) keys: Lists,
+    /// Signatures of the server's own certificate.
+    pub(crate) signatures: Lists,
+    /// Signatures of all certificates whose strength counts.
+    pub(crate) chain_signatures: Lists,
+    /// Days that the server's own certificate may be made for.
+    pub(crate) days: Option<u16>,
+}
+
+/// What is allowed until the end of a year.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) until: u16,
+    pub(crate) suites: Texts,
+    pub(crate) groups: Texts,
+    pub(crate) keys: Texts,
+    /// Of any certificate.
+    pub(crate) signatures: Texts,
+    /// As in [`Rule::source`].
+    pub(crate) source: Text,
 }
 
 /// Least sizes of keys, in bits.
@@ -52,8 +103,10 @@ pub(crate) struct Rule {
     pub(crate) class: Class,
     /// The class once `--upcoming` rules count: a text newer than the policy's, or one that takes effect later.
     pub(crate) upcoming: Option<Class>,
+    /// The last year in which it does not count.
+    pub(crate) until: Option<u16>,
     /// Requirement and section: `MUST NOT, RFC 9325 section 4.1`.
-    pub(crate) source: Cow<'static, str>,
+    pub(crate) source: Text,
 }
 
 /// One finding about what was judged.
@@ -63,6 +116,8 @@ pub(crate) struct Reason {
     pub(crate) class: Class,
     /// The attacks that it opens the door to.
     pub(crate) attacks: Vec<Attack>,
+    /// The last year in which it is allowed, for what ends soon.
+    pub(crate) until: Option<u16>,
 }
 
 /// Attacks with a name, each by what makes it possible.
@@ -120,20 +175,6 @@ impl Class {
 }
 
 impl Policy {
-    /// The built-in policy of this name.
-    pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
-        POLICIES.iter().find(|policy| policy.name == name)
-    }
-
-    /// The same with its `upcoming` classes in force.
-    pub(crate) fn with_upcoming(&self) -> Self {
-        let mut policy = self.clone();
-        for rule in policy.rules.to_mut() {
-            rule.class = rule.upcoming.unwrap_or(rule.class);
-        }
-        policy
-    }
-
     /// The rule on this, if the policy speaks of it.
     pub(crate) fn rule(&self, kind: FindingKind) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.kind == kind)
@@ -146,15 +187,25 @@ impl Policy {
 
     /// Judges a finding that needs no more than its kind.
     pub(crate) fn judge(&self, kind: FindingKind) -> Reason {
-        Reason { kind, class: self.class_of(kind), attacks: Vec::new() }
+        Reason { kind, class: self.class_of(kind), attacks: Vec::new(), until: None }
+    }
+
+    /// Judges what is allowed to the end of this year.
+    fn judge_end(&self, until: u16) -> Reason {
+        Reason { until: Some(until), ..self.judge(FindingKind::EndsSoon) }
     }
 
     /// Judges that a version is offered; None when the policy allows it.
     pub(crate) fn judge_version(&self, version: Version) -> Option<Reason> {
         let kind = version_kind(version);
         let attacks = if version == Version::Ssl2 { vec![Attack::Drown] } else { Vec::new() };
-        let reason = Reason { kind, class: self.class_of(kind), attacks };
+        let reason = Reason { attacks, ..self.judge(kind) };
         (reason.class > Class::Note).then_some(reason)
+    }
+
+    /// Judges that a version is offered that is allowed to the end of this year.
+    pub(crate) fn judge_version_end(&self, version: Version) -> Option<Reason> {
+        self.rule(version_kind(version)).and_then(|rule| rule.until).map(|until| self.judge_end(until))
     }
 
     /// Everything to be said about a suite in a version, worst first: what the version makes of it too, so that no suite
@@ -163,13 +214,12 @@ impl Policy {
         let version_reason = self.judge_version(version).map(|reason| reason.kind);
         let size = dh_bits.filter(|_| suite.is_ffdhe()).and_then(|bits| self.dh_kind(bits));
         let kinds = version_reason.into_iter().chain(suite_kinds(version, suite)).chain(size);
+        let until = suite_kinds(version, suite).find_map(|kind| self.rule(kind)?.until);
+        let until = until.or_else(|| self.suite_end(suite)).filter(|_| !self.is_unlisted(suite));
         let mut reasons: Vec<Reason> = kinds
             .chain(self.is_unlisted(suite).then_some(FindingKind::SuiteNotListed))
-            .map(|kind| Reason {
-                kind,
-                class: self.class_of(kind),
-                attacks: attacks_of(kind, version, suite, dh_bits),
-            })
+            .map(|kind| Reason { attacks: attacks_of(kind, version, suite, dh_bits), ..self.judge(kind) })
+            .chain(until.map(|until| self.judge_end(until)))
             .collect();
         reasons.sort_by(|one, other| other.class.cmp(&one.class).then(one.kind.cmp(&other.kind)));
         reasons
@@ -195,7 +245,7 @@ impl Policy {
             strength.map(|found| (found, Vec::new())),
             has_small_block(kind.cipher).then(|| (FindingKind::SmallBlock, sweet32(kind.mode))),
         ];
-        let reason = |(kind, attacks)| Reason { kind, class: self.class_of(kind), attacks };
+        let reason = |(kind, attacks)| Reason { attacks, ..self.judge(kind) };
         found.into_iter().flatten().map(reason).collect()
     }
 
@@ -203,11 +253,31 @@ impl Policy {
     pub(crate) fn judge_dh(&self, bits: u16) -> Option<Reason> {
         let kind = self.dh_kind(bits)?;
         let attacks = if bits <= LOGJAM_REACH { vec![Attack::Logjam] } else { Vec::new() };
-        Some(Reason { kind, class: self.class_of(kind), attacks })
+        Some(Reason { attacks, ..self.judge(kind) })
     }
 
-    /// Judges a group the server agrees to; None when it is large enough.
-    pub(crate) fn judge_group(&self, group: &Group) -> Option<Reason> {
+    /// Judges a group the server agrees to, by its number.
+    pub(crate) fn judge_group(&self, code: u16) -> impl Iterator<Item = Reason> {
+        let group = Group::by_code(code);
+        let name = group.map_or("", |group| group.name);
+        let unlisted = self.groups.forbids(name).then(|| self.judge(FindingKind::GroupNotListed));
+        let until = self.ends.iter().find(|end| fits_any(&end.groups, name)).map(|end| end.until);
+        let until = until.filter(|_| unlisted.is_none()).map(|until| self.judge_end(until));
+        [group.and_then(|group| self.judge_group_size(group)), unlisted, until].into_iter().flatten()
+    }
+
+    /// Whether a group may not be agreed to, as far as its name tells.
+    pub(crate) fn forbids_group(&self, group: &Group) -> bool {
+        self.groups.forbids(group.name) && self.class_of(FindingKind::GroupNotListed) > Class::Note
+    }
+
+    /// Whether a group is one of those that a requirement names.
+    pub(crate) fn is_required(requirement: &str, group: &Group) -> bool {
+        requirement.split('|').any(|pattern| glob::fits(pattern, group.name))
+    }
+
+    /// None when it is large enough.
+    fn judge_group_size(&self, group: &Group) -> Option<Reason> {
         match group.kind {
             GroupKind::Ffdhe => self.judge_dh(group.size),
             GroupKind::Ecdhe if group.size < self.limits.curve => Some(self.judge(FindingKind::CurveSmall)),
@@ -226,9 +296,27 @@ impl Policy {
     }
 
     fn is_unlisted(&self, suite: &Suite) -> bool {
-        let fits = |pattern: &Cow<'_, str>| suite.fits(pattern);
-        self.deny.iter().any(fits) || (!self.allow.is_empty() && !self.allow.iter().any(fits))
+        let fits = |pattern: &Text| suite.fits(pattern);
+        self.suites.deny.iter().any(fits)
+            || (!self.suites.allow.is_empty() && !self.suites.allow.iter().any(fits))
     }
+
+    /// The year in which a suite ends.
+    fn suite_end(&self, suite: &Suite) -> Option<u16> {
+        let ends = |end: &&End| end.suites.iter().any(|pattern| suite.fits(pattern));
+        self.ends.iter().find(ends).map(|end| end.until)
+    }
+}
+
+impl Lists {
+    /// Whether something of this name is not allowed.
+    pub(crate) fn forbids(&self, name: &str) -> bool {
+        fits_any(&self.deny, name) || (!self.allow.is_empty() && !fits_any(&self.allow, name))
+    }
+}
+
+pub(crate) fn fits_any(patterns: &[Text], name: &str) -> bool {
+    patterns.iter().any(|pattern| glob::fits(pattern, name))
 }
 
 /// The finding that a version is offered at all.
@@ -313,5 +401,7 @@ const DH_BROKEN_BELOW: u16 = 1024;
 /// The largest prime the authors of Logjam thought to be in reach of a state.
 const LOGJAM_REACH: u16 = 1024;
 
+#[cfg(test)]
+mod built_in;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use common::report::quote;
 use crate::CheckWeakCiphers;
 use crate::alerts;
 use crate::certificate::{Inspector, SeenCertificates};
-use crate::groups::Group;
+use crate::groups::{Group, GroupKind};
 use crate::options::{Required, Starttls};
 use crate::policy::Policy;
 use crate::progress::Progress;
@@ -30,7 +30,7 @@ pub(crate) fn probe(
     judge: Option<&ChainJudge>,
     deadline: &Deadline,
 ) -> Result<Vec<SeenPort>, ProbeError> {
-    let rules = rules(&options.policy());
+    let rules = rules(&options.watchful_policy());
     let host =
         options.target.hostname.as_ref().ok_or_else(|| ProbeError::local("there is no host to check"))?;
     let name = options.target.sni.as_ref().unwrap_or(host);
@@ -108,6 +108,7 @@ fn greets_as(survey: &Survey, endpoint: &Endpoint, starttls: Starttls) -> Option
 
 /// What is allowed and what is suspect in each version that has suites of two bytes.
 fn rules(policy: &Policy) -> Vec<Rules> {
+    let code = |group: &Group| group.code;
     Version::ALL
         .into_iter()
         .filter(|version| *version > Version::Ssl2)
@@ -123,9 +124,24 @@ fn rules(policy: &Policy) -> Vec<Rules> {
                 version,
                 suspects: suspects.map(|suite| suite.code).collect(),
                 allowed: allowed.iter().map(|suite| suite.code).collect(),
+                groups: named_groups(version).filter(|group| policy.forbids_group(group)).map(code).collect(),
+                required: policy
+                    .require
+                    .iter()
+                    .map(|one| named_groups(version).filter(|group| Policy::is_required(one, group)))
+                    .map(|groups| groups.map(code).collect())
+                    .collect(),
             }
         })
         .collect()
+}
+
+/// Groups that a server of a version shows when they are asked for. Prime fields have names in hellos of TLS 1.3 only:
+/// in others their offer makes a server hide the prime that it has for all clients (RFC 7919 section 4).
+fn named_groups(version: Version) -> impl Iterator<Item = &'static Group> {
+    let is_shown = move |group: &&Group| group.kind != GroupKind::Ffdhe || version == Version::Tls13;
+    let has_groups = version > Version::Ssl3;
+    Group::usable_in(version).filter(move |_| has_groups).filter(is_shown)
 }
 
 fn taken_down(

@@ -25,6 +25,22 @@ pub(super) fn hash(oid: &str) -> Option<&'static str> {
     HASHES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name)
 }
 
+/// Names of all kinds of keys that have one: `RSA`, `EC secp256r1`.
+pub fn key_names() -> impl Iterator<Item = String> {
+    let others =
+        KEYS.iter().filter(|(_, kind, ..)| *kind != KeyKind::Ec).map(|(_, _, name, _)| (*name).to_owned());
+    let curves = KEYS
+        .iter()
+        .filter(|(_, kind, ..)| *kind == KeyKind::Ec)
+        .flat_map(|(_, _, name, _)| CURVES.iter().map(move |(_, curve, _)| format!("{name} {curve}")));
+    others.chain(curves)
+}
+
+/// Names of all signatures that have one: `ecdsa-with-SHA256`.
+pub fn signature_names() -> impl Iterator<Item = &'static str> {
+    SIGNATURES.iter().map(|(_, name, _)| *name)
+}
+
 type Key = (&'static str, KeyKind, &'static str, Option<u32>);
 
 const KEYS: [Key; 13] = [

@@ -34,6 +34,7 @@ use crate::proto::names::Host;
 use crate::proto::sasl::ChannelBinding;
 use crate::proto::text::decode;
 
+pub use algorithms::{key_names, signature_names};
 pub use captured::{ChainJudge, JudgedChain, fetch_chain};
 pub use certificate::CertificateSeen;
 pub use details::{CertificateDetails, KeyKind, KeySeen, SignatureSeen};

@@ -25,13 +25,22 @@ pub(super) const fn topic(kind: FindingKind) -> Option<&'static Topic> {
         FindingKind::DhBroken | FindingKind::DhSmall => &PRIME,
         FindingKind::CurveSmall => &CURVES,
         FindingKind::NoPostQuantum => &POST_QUANTUM,
-        FindingKind::RsaSmall | FindingKind::CertificateWeakHash => &KEY,
+        FindingKind::GroupNotListed | FindingKind::GroupMissing => &LISTED_GROUPS,
+        FindingKind::RsaSmall
+        | FindingKind::CertificateWeakHash
+        | FindingKind::CertificateKey
+        | FindingKind::CertificateSignature => &KEY,
         FindingKind::SignatureWeakHash => &SIGNATURES,
-        FindingKind::CertificateExpired | FindingKind::CertificateUntrusted => &CERTIFICATE,
+        FindingKind::CertificateExpired
+        | FindingKind::CertificateUntrusted
+        | FindingKind::CertificateLifetime => &CERTIFICATE,
         FindingKind::Compression => &COMPRESSION,
         FindingKind::InsecureRenegotiation | FindingKind::NoSecureRenegotiation => &RENEGOTIATION,
         FindingKind::NoExtendedMasterSecret => &MASTER_SECRET,
-        FindingKind::ClientPreference | FindingKind::ProtocolViolation | FindingKind::Tls13 => return None,
+        FindingKind::ClientPreference
+        | FindingKind::ProtocolViolation
+        | FindingKind::Tls13
+        | FindingKind::EndsSoon => return None,
     })
 }
 
@@ -209,6 +218,17 @@ static CURVES: Topic = Topic {
 const NGINX_GROUPS: Settings = set(Nginx, &["ssl_ecdh_curve auto;"]);
 const DOVECOT_GROUPS: Settings = set(Dovecot, &["ssl_curve_list ="]);
 const OPENSSL_GROUPS: Settings = set(EximOpenssl, &["tls_eccurve = auto"]);
+
+static LISTED_GROUPS: Topic = Topic {
+    title: "groups",
+    note: Some("P-256 and P-384 are on the list of every policy; X25519MLKEM768 and X25519 are not on all"),
+    settings: &[
+        set(Nginx, &["ssl_ecdh_curve prime256v1:secp384r1;"]),
+        set(Apache, &["SSLOpenSSLConfCmd Groups P-256:P-384"]),
+        set(Postfix, &["tls_eecdh_auto_curves = prime256v1 secp384r1", "tls_ffdhe_auto_groups ="]),
+        set(Dovecot, &["ssl_curve_list = P-256:P-384"]),
+    ],
+};
 
 static POST_QUANTUM: Topic = Topic {
     title: "post-quantum groups",

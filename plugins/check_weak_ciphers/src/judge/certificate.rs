@@ -7,7 +7,7 @@ use common::report::{Perfdata, Report, quote};
 
 use crate::CheckWeakCiphers;
 use crate::certificate::{SeenCertificates, SeenChain, SeenTrust, Trust};
-use crate::policy::{FindingKind, Policy};
+use crate::policy::{End, FindingKind, Policy, fits_any};
 use crate::seen::{Seen, SeenPort};
 
 const DAY: i64 = 86_400;
@@ -27,7 +27,9 @@ pub(super) fn judge(policy: &Policy, seen: &SeenCertificates, now: i64) -> Vec<F
         for one in chain.counted() {
             found.extend(judge_signature(one));
             found.extend(judge_key(policy, one));
+            found.extend(judge_listed_signature(policy, one));
         }
+        found.extend(chain.leaf().into_iter().flat_map(|leaf| judge_leaf(policy, leaf)));
     }
     found
 }
@@ -140,6 +142,57 @@ fn judge_key(policy: &Policy, one: &CertificateDetails) -> Option<Found> {
             Some((FindingKind::CurveSmall, below(policy.limits.curve)))
         }
         _ => None,
+    }
+}
+
+/// By the policy's list for all certificates.
+fn judge_listed_signature(policy: &Policy, one: &CertificateDetails) -> Option<Found> {
+    let name = &one.signature.algorithm;
+    let text = || format!("{} is signed with {name}", label(one));
+    if policy.certificate.chain_signatures.forbids(name) {
+        return Some((FindingKind::CertificateSignature, text()));
+    }
+    let until = ends_with(policy, |end| fits_any(&end.signatures, name))?;
+    Some((FindingKind::EndsSoon, format!("{} (until {until})", text())))
+}
+
+/// What a policy asks of the server's own certificate only.
+fn judge_leaf(policy: &Policy, leaf: &CertificateDetails) -> impl Iterator<Item = Found> {
+    let rules = &policy.certificate;
+    let (key, signature) = (key_name(&leaf.key), &leaf.signature.algorithm);
+    let has_other_key = rules.keys.forbids(&key);
+    let has_other_signature =
+        rules.signatures.forbids(signature) && !rules.chain_signatures.forbids(signature);
+    let until = ends_with(policy, |end| fits_any(&end.keys, &key)).filter(|_| !has_other_key);
+    // Both ends are part of the time (RFC 5280 section 4.1.2.5).
+    let seconds = leaf.seen.not_after.saturating_sub(leaf.seen.not_before).saturating_add(1);
+    let most = rules.days.filter(|most| seconds > i64::from(*most) * DAY);
+    [
+        has_other_key.then(|| (FindingKind::CertificateKey, label(leaf))),
+        until.map(|until| (FindingKind::EndsSoon, format!("{} (until {until})", label(leaf)))),
+        has_other_signature.then(|| {
+            (FindingKind::CertificateSignature, format!("{} is signed with {signature}", label(leaf)))
+        }),
+        most.map(|most| {
+            let made_for = count((seconds + DAY - 1).div_euclid(DAY));
+            let text = format!("{} is made for {made_for}, more than {most}", label(leaf));
+            (FindingKind::CertificateLifetime, text)
+        }),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The year of an end.
+fn ends_with(policy: &Policy, ends: impl Fn(&End) -> bool) -> Option<u16> {
+    policy.ends.iter().find(|end| ends(end)).map(|end| end.until)
+}
+
+/// As policies list it: `RSA`, `EC secp256r1`.
+fn key_name(key: &KeySeen) -> String {
+    match (key.kind, &key.curve) {
+        (KeyKind::Ec, Some(curve)) => format!("{} {curve}", key.name),
+        _ => key.name.clone(),
     }
 }
 

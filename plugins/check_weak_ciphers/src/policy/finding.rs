@@ -80,6 +80,18 @@ pub(crate) enum FindingKind {
     ProtocolViolation,
     /// A suite the policy does not list, or denies by name.
     SuiteNotListed,
+    /// A group the policy does not list, or denies by name.
+    GroupNotListed,
+    /// A group the policy asks for is not there.
+    GroupMissing,
+    /// A certificate with a kind of key, or a curve, that the policy does not list.
+    CertificateKey,
+    /// A certificate whose signature the policy does not list.
+    CertificateSignature,
+    /// A certificate made for a longer time than the policy allows.
+    CertificateLifetime,
+    /// What the policy allows until the end of this year.
+    EndsSoon,
     Tls12,
     Tls13,
     /// CBC with the MAC under the encryption.
@@ -94,7 +106,7 @@ pub(crate) enum FindingKind {
 
 impl FindingKind {
     /// Each with its name and its class where a policy forbids it and says no more.
-    pub(crate) const ALL: [(Self, &'static str, Class); 34] = [
+    pub(crate) const ALL: [(Self, &'static str, Class); 40] = [
         (Self::Ssl2, "sslv2", Class::Broken),
         (Self::Ssl3, "sslv3", Class::Broken),
         (Self::NullCipher, "null_cipher", Class::Broken),
@@ -121,6 +133,12 @@ impl FindingKind {
         (Self::NoSecureRenegotiation, "no_secure_renegotiation", Class::Weak),
         (Self::ProtocolViolation, "protocol_violation", Class::Weak),
         (Self::SuiteNotListed, "suite_not_listed", Class::Policy),
+        (Self::GroupNotListed, "group_not_listed", Class::Policy),
+        (Self::GroupMissing, "group_missing", Class::Policy),
+        (Self::CertificateKey, "certificate_key", Class::Policy),
+        (Self::CertificateSignature, "certificate_signature", Class::Policy),
+        (Self::CertificateLifetime, "certificate_lifetime", Class::Policy),
+        (Self::EndsSoon, "ends_soon", Class::Policy),
         (Self::Tls12, "tls1_2", Class::Policy),
         (Self::Tls13, "tls1_3", Class::Policy),
         (Self::Cbc, "cbc", Class::Note),
@@ -138,6 +156,11 @@ impl FindingKind {
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(kind, ..)| *kind)
+    }
+
+    /// That a version is offered at all.
+    pub(crate) fn is_version(self) -> bool {
+        matches!(self, Self::Ssl2 | Self::Ssl3 | Self::Tls10 | Self::Tls11 | Self::Tls12 | Self::Tls13)
     }
 
     /// The class it has where a policy forbids it and says no more.

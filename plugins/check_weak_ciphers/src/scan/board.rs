@@ -9,6 +9,8 @@
 //! hello is as long as the longest other one, with the allowed suites at its end. A server that
 //! does not answer that gets short hellos.
 
+mod groups;
+
 use std::collections::VecDeque;
 
 use super::connection::{Flight, Outcome};
@@ -33,6 +35,10 @@ pub(crate) struct Rules {
     /// What shows whether it is kept: all that it forbids, and what it allows with a prime that
     /// is large enough.
     pub(crate) suspects: Vec<u16>,
+    /// Groups that the policy forbids.
+    pub(crate) groups: Vec<u16>,
+    /// Groups of which one must be there, for each such requirement.
+    pub(crate) required: Vec<Vec<u16>>,
 }
 
 /// What was found out about one version.
@@ -158,6 +164,8 @@ struct Column {
     due: usize,
     /// The questions that come after the suites were asked.
     is_closed: bool,
+    /// The groups that the policy lists were asked for.
+    has_asked_groups: bool,
     /// In an inventory.
     choices: Choices,
     /// Hellos that were only about who decides.
@@ -177,7 +185,9 @@ impl Column {
         let is_new = |group: &u16| !self.found.groups.contains(group);
         let mut suites = Vec::new();
         let mut more = Vec::new();
-        if version >= Version::Tls12 && !with_group.is_empty() {
+        let shows_groups =
+            version >= Version::Tls12 || with_primes && version > Version::Ssl3 && self.lists_groups();
+        if shows_groups && !with_group.is_empty() {
             suites.extend(weakest_first(&with_group).into_iter().rev());
             more.extend(groups(version).into_iter().filter(is_new));
         }
@@ -290,6 +300,7 @@ impl Board {
             doubts: Doubts::default(),
             due: 0,
             is_closed: false,
+            has_asked_groups: false,
             choices: Choices::default(),
             orders: 0,
         };
@@ -751,6 +762,10 @@ impl Board {
         }
         for (version, doubts) in doubtful {
             self.is_short = true;
+            // Suites that turn up only now may be those that take groups.
+            if let Some(column) = self.column(version) {
+                column.has_asked_groups = false;
+            }
             if doubts.allowed && self.mode == Mode::Verdict {
                 self.open_short(version);
             }
@@ -773,6 +788,7 @@ impl Board {
 
     fn close_columns(&mut self) {
         if self.mode == Mode::Verdict {
+            self.ask_listed_groups();
             return self.ask_post_quantum();
         }
         let newest = self.newest_with_prime();
@@ -854,7 +870,7 @@ impl Board {
                         groups.retain(|known| *known != group);
                         self.take(version, *flight);
                     }
-                    _ => return,
+                    _ => return self.stop(version, Outcome::Violation("a group that was not offered")),
                 }
                 if !suites.is_empty() && !groups.is_empty() {
                     self.push(Step::Groups { version, suites, groups });

@@ -1,5 +1,7 @@
 //! The board against servers that are tables: whatever it takes for complete is complete.
 
+mod groups;
+
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -11,7 +13,7 @@ use super::super::connection::Ending;
 use super::*;
 use crate::policy::Policy;
 use crate::suites::SUITES;
-use crate::suites::Suite;
+use crate::suites::{KeyExchange, Suite};
 use crate::wire::server::ServerHello;
 
 /// A server without a network.
@@ -123,6 +125,9 @@ fn flight(version: Version, suite: u16, group: Option<u16>) -> Flight {
         _ if known.is_ffdhe() => Some([&[1, 0][..], &[0xff; 256], &[0, 1, 2, 0, 1, 5]].concat()),
         _ => None,
     };
+    // An empty hint comes first.
+    let is_psk = matches!(known.kx, KeyExchange::EcdhePsk | KeyExchange::DhePsk);
+    let key_exchange = key_exchange.map(|body| if is_psk { [&[0, 0], &body[..]].concat() } else { body });
     let hello = ServerHello {
         version: version.code(),
         suite,
@@ -193,6 +198,8 @@ static RULES: LazyLock<Vec<Rules>> = LazyLock::new(|| {
             version,
             allowed: of(version, &|suite| !policy.forbids(version, suite)),
             suspects: of(version, &|suite| policy.forbids(version, suite) || suite.is_ffdhe()),
+            groups: Vec::new(),
+            required: Vec::new(),
         })
         .to_vec()
 });
@@ -202,7 +209,11 @@ fn is_forbidden(version: Version, code: u16) -> bool {
 }
 
 fn scan(server: &Server, mode: Mode, network: &Network) -> Scan {
-    let asked = Asked { mode, rules: &RULES, post_quantum: false, signatures: false };
+    scan_by(&RULES, server, mode, network)
+}
+
+fn scan_by(rules: &[Rules], server: &Server, mode: Mode, network: &Network) -> Scan {
+    let asked = Asked { mode, rules, post_quantum: false, signatures: false };
     let mut board = Board::new(&asked, server.name_length, network.at_once);
     let mut open = VecDeque::new();
     let (mut questions, mut lost, mut has_answered) = (0, 0, false);
