@@ -43,6 +43,25 @@ fn verdict(server: &TlsServer, expected: &[(&str, &str)]) {
     verdict_within(server, expected, usize::MAX);
 }
 
+/// Every kind of server answers questions about groups alone, so that a verdict by a policy that lists them is complete;
+/// an inventory by the same policy finds no other groups that it forbids.
+fn lists_groups(server: &TlsServer) {
+    let by_bsi = |more: &[&str]| {
+        let check = check(server.port(), server.starttls()).args(["--policy", "bsi-tr-02102-2"]).args(more);
+        let ours = Document::of(&check.outcome());
+        assert_eq!(ours.at("/ports/0/complete"), true, "{}", ours.report());
+        let findings = ours.at("/ports/0/findings").as_array().unwrap().iter();
+        let groups = findings.filter(|finding| finding["id"] == "group_not_listed");
+        let mut groups: Vec<String> = groups
+            .flat_map(|finding| finding["evidence"].as_array().unwrap())
+            .map(ToString::to_string)
+            .collect();
+        groups.sort_unstable();
+        groups
+    };
+    assert_eq!(by_bsi(&[]), by_bsi(&["--inventory"]));
+}
+
 /// The verdict is as expected, by no more than so many connections; a relay counts them.
 fn verdict_within(server: &TlsServer, expected: &[(&str, &str)], connections: usize) {
     let relay = Relay::start(server.addr(), Duration::ZERO);
@@ -86,6 +105,7 @@ fn nginx_with_all_suites() {
         ],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -111,6 +131,7 @@ fn openssl_s_server() {
     let server = openssl::s_server(&keys);
     verdict(&server, &S_SERVER);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -165,6 +186,7 @@ fn openssl_with_psk() {
         ],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -178,6 +200,7 @@ fn openssl_of_yesterday() {
         [("sslv3", CRITICAL), ("rc4", CRITICAL), ("small_block", WARNING), ("modest_strength", WARNING)];
     verdict(&server, &[&S_SERVER[..], &old].concat());
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -189,6 +212,7 @@ fn openssl_with_hybrid_groups() {
     let server = openssl::hybrid(&keys);
     verdict(&server, &[("no_forward_secrecy", WARNING)]);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -208,6 +232,7 @@ fn gnutls_serv() {
         ],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -233,6 +258,7 @@ fn java_with_everything() {
         ],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -256,6 +282,7 @@ fn tlslite_with_everything() {
         ],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -267,6 +294,7 @@ fn tlslite_with_hybrid_groups() {
     let server = tlslite::hybrid(&keys);
     verdict_within(&server, &[], WITH_DHE);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -291,6 +319,7 @@ fn dovecot(protocol: Protocol) {
     let server = mail::dovecot(&keys, protocol);
     verdict_within(&server, &[], WITHOUT_A_WORD);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -322,6 +351,7 @@ fn mariadb() {
         &[("anonymous", CRITICAL), ("tls1_0", WARNING), ("tls1_1", WARNING), ("no_forward_secrecy", WARNING)],
     );
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -333,6 +363,7 @@ fn postgres() {
     let server = databases::postgres(&keys);
     verdict(&server, &[("no_forward_secrecy", WARNING)]);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -341,6 +372,7 @@ fn openldap() {
     let server = databases::openldap(&keys);
     verdict(&server, &[("tls1_0", WARNING), ("tls1_1", WARNING), ("no_forward_secrecy", WARNING)]);
     inventory(&server);
+    lists_groups(&server);
 }
 
 #[test]
@@ -352,4 +384,5 @@ fn vsftpd_by_auth_tls() {
     let server = vsftpd::server(&keys);
     verdict_within(&server, &[], CONNECTIONS);
     inventory(&server);
+    lists_groups(&server);
 }

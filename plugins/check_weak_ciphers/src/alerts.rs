@@ -3,6 +3,7 @@
 include!(concat!(env!("OUT_DIR"), "/alerts.rs"));
 
 // Those that a scan draws conclusions from (RFC 8446 section 6.2, RFC 5246 section 7.2, RFC 7507 section 2).
+pub(crate) const UNEXPECTED_MESSAGE: u8 = 10;
 pub(crate) const HANDSHAKE_FAILURE: u8 = 40;
 pub(crate) const ILLEGAL_PARAMETER: u8 = 47;
 pub(crate) const PROTOCOL_VERSION: u8 = 70;

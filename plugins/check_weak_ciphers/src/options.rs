@@ -232,8 +232,15 @@ impl FromStr for PolicyChoice {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hint = || "--list-policies shows those that are built in; a file of your own ends in .toml";
-        Policy::find(text).map(Self).map_err(|problem| BadValue::new(problem).with_hint(hint()))
+        Policy::find(text).map(Self).map_err(|problem| {
+            let is_name = problem.starts_with('\'');
+            let bad = BadValue::new(problem);
+            if is_name {
+                bad.with_hint("--list-policies shows them; a file of your own ends in .toml")
+            } else {
+                bad
+            }
+        })
     }
 }
 

@@ -164,8 +164,7 @@ fn judge_leaf(policy: &Policy, leaf: &CertificateDetails) -> impl Iterator<Item 
     let has_other_signature =
         rules.signatures.forbids(signature) && !rules.chain_signatures.forbids(signature);
     let until = ends_with(policy, |end| fits_any(&end.keys, &key)).filter(|_| !has_other_key);
-    // Both ends are part of the time (RFC 5280 section 4.1.2.5).
-    let seconds = leaf.seen.not_after.saturating_sub(leaf.seen.not_before).saturating_add(1);
+    let seconds = leaf.seen.not_after.saturating_sub(leaf.seen.not_before);
     let most = rules.days.filter(|most| seconds > i64::from(*most) * DAY);
     [
         has_other_key.then(|| (FindingKind::CertificateKey, label(leaf))),

@@ -870,6 +870,8 @@ impl Board {
                         groups.retain(|known| *known != group);
                         self.take(version, *flight);
                     }
+                    // OpenSSL picks ECDHE with PSK and then gives up, as it has none of the groups.
+                    None if flight.alert.is_some() => return,
                     _ => return self.stop(version, Outcome::Violation("a group that was not offered")),
                 }
                 if !suites.is_empty() && !groups.is_empty() {
@@ -877,8 +879,11 @@ impl Board {
                 }
             }
             Proof::TakesNone(_) => {}
-            // A client without any group of the server's is refused in many words.
-            Proof::Nothing(Outcome::Refused(Some(_))) if !suites.iter().any(|code| takes_prime(*code)) => {}
+            // A client without any group of the server's is refused in many words; by Java with unexpected_message,
+            // which is the only one that a verdict takes for a refusal beside the usual ones.
+            Proof::Nothing(Outcome::Refused(Some(alert)))
+                if !suites.iter().any(|code| takes_prime(*code))
+                    && (self.mode == Mode::Inventory || alert.description == alerts::UNEXPECTED_MESSAGE) => {}
             Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
             Proof::Nothing(outcome) => self.stop(version, outcome),
         }

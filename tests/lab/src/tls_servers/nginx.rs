@@ -1,9 +1,9 @@
-//! nginx, from the package of Debian, in three configurations.
+//! nginx, from the package of Debian, in some configurations.
 
 use std::fs;
 use std::process::Command;
 
-use super::{Keys, TlsServer, Truth};
+use super::{Identity, Keys, TlsServer, Truth};
 use crate::process::program;
 use crate::tls_script::{Auth, Version};
 
@@ -57,8 +57,61 @@ pub fn intermediate(keys: &Keys) -> TlsServer {
     start(keys, INTERMEDIATE, &lines)
 }
 
+/// A configuration of Mozilla's generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mozilla {
+    /// TLS 1.3 only.
+    Modern,
+    /// For general use.
+    Intermediate,
+    /// For clients that nobody has any more.
+    Old,
+}
+
+impl Mozilla {
+    /// What is taken with the key each is made for: EC, EC and RSA.
+    const fn truth(self) -> Truth {
+        match self {
+            Self::Modern => &[(Version::Tls13, 3)],
+            Self::Intermediate => &[(Version::Tls12, 3), (Version::Tls13, 3)],
+            Self::Old => {
+                &[(Version::Tls10, 4), (Version::Tls11, 4), (Version::Tls12, 13), (Version::Tls13, 3)]
+            }
+        }
+    }
+}
+
+/// As the generator writes it for this nginx and an OpenSSL before 3.5, by the guidelines 5.8 and 6.0.
+#[must_use]
+pub fn mozilla(keys: &Keys, level: Mozilla, identity: &Identity) -> TlsServer {
+    let sound = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:\
+        ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+    let older = ":ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:\
+        ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:\
+        AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256:AES128-SHA:AES256-SHA:DES-CBC3-SHA:\
+        @SECLEVEL=0";
+    let (versions, suites, server_decides) = match level {
+        Mozilla::Modern => ("TLSv1.3", None, "off"),
+        Mozilla::Intermediate => ("TLSv1.2 TLSv1.3", Some(sound.to_owned()), "off"),
+        Mozilla::Old => ("TLSv1 TLSv1.1 TLSv1.2 TLSv1.3", Some(format!("{sound}{older}")), "on"),
+    };
+    let suites = suites.map(|suites| format!("ssl_ciphers {suites};")).unwrap_or_default();
+    let lines = format!(
+        "ssl_protocols {versions};
+        ssl_ecdh_curve X25519:prime256v1:secp384r1;
+        {suites}
+        ssl_prefer_server_ciphers {server_decides};
+        {}",
+        files(identity)
+    );
+    start(keys, level.truth(), &lines)
+}
+
 fn certificate(keys: &Keys, auth: Auth) -> String {
-    let identity = keys.identity(auth);
+    files(keys.identity(auth))
+}
+
+fn files(identity: &Identity) -> String {
     let (certificate, key) = (identity.certificate.display(), identity.key.display());
     format!("ssl_certificate {certificate};\n        ssl_certificate_key {key};")
 }
