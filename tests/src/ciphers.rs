@@ -40,6 +40,13 @@ pub fn names(protocol: Option<Protocol>) -> (&'static str, &'static str) {
         Some(Protocol::Ldap) => ("ldap", "ldap"),
         Some(Protocol::Postgres) => ("postgres", "postgresql"),
         Some(Protocol::MySql) => ("mysql", "mysql"),
+        Some(Protocol::XmppClient) => ("xmpp-client", "xmpp"),
+        Some(Protocol::XmppServer) => ("xmpp-server", "xmpp"),
+        Some(Protocol::Sieve) => ("sieve", "sieve"),
+        Some(Protocol::Nntp) => ("nntp", "nntp"),
+        Some(Protocol::Irc) => ("irc", "irc"),
+        Some(Protocol::Rdp) => ("rdp", "ms-wbt-server"),
+        Some(Protocol::Telnet) => ("telnet", "telnet"),
     }
 }
 

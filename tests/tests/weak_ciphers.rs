@@ -17,7 +17,9 @@ use lab::peer::{Peer, Script};
 use lab::postfix::{Listener, Postfix, PostfixOptions};
 use lab::process::{Daemon, Group, free_port, left_out_without_root, program};
 use lab::s_server::SelfSigned;
-use lab::tls_script::{Ending, Fault, Foreign, Format, Preference, TlsPeer, TlsScript, Version};
+use lab::tls_script::{
+    Ending, Fault, Foreign, Format, Preference, Protocol, TlsPeer, TlsScript, Upgrade, Version,
+};
 use tests::{Check, Run};
 
 /// ECDHE with AES-GCM and ChaCha20, as every policy wants it.
@@ -454,7 +456,8 @@ fn options_change_the_state() {
     for wrong in [["--ignore", "no-such"], ["--severity", "tls1_0"], ["--severity", "tls1_0=worst"]] {
         check().args(wrong).gives(State::Unknown, &[wrong[0]]);
     }
-    for wrong in [["-p", "0"], ["-p", "443,"], ["-p", "65536"], ["--starttls", "nntp"], ["--max-conns", "0"]]
+    for wrong in
+        [["-p", "0"], ["-p", "443,"], ["-p", "65536"], ["--starttls", "gopher"], ["--max-conns", "0"]]
     {
         Check::new("check_weak_ciphers").args(["-H", "127.0.0.1"]).args(wrong).gives(State::Unknown, &[]);
     }
@@ -508,18 +511,146 @@ fn critical_no_starttls() {
     smtp(Script::new().close(), State::Unknown, &["closed"]);
 }
 
+/// Every protocol but SMTP, with the lab's half of it.
+const PROTOCOLS: [(&str, Protocol); 14] = [
+    ("lmtp", Protocol::Lmtp),
+    ("imap", Protocol::Imap),
+    ("pop3", Protocol::Pop3),
+    ("ftp", Protocol::Ftp),
+    ("ldap", Protocol::Ldap),
+    ("postgres", Protocol::Postgres),
+    ("mysql", Protocol::MySql),
+    ("xmpp-client", Protocol::XmppClient),
+    ("xmpp-server", Protocol::XmppServer),
+    ("sieve", Protocol::Sieve),
+    ("nntp", Protocol::Nntp),
+    ("irc", Protocol::Irc),
+    ("rdp", Protocol::Rdp),
+    ("telnet", Protocol::Telnet),
+];
+
 /// A greeting without end costs neither time nor memory.
 #[test]
 fn unknown_endless_greeting() {
     for endless in ["x", "220-x\r\n", "220 x\r\n250-", "\r\n"] {
         smtp(Script::new().repeat_forever(endless), State::Unknown, &[]);
-        for protocol in ["imap", "pop3", "ftp", "lmtp", "ldap", "postgres", "mysql"] {
+        for (protocol, _) in PROTOCOLS {
             let peer = Peer::start(Script::new().repeat_forever(endless));
             let check = at(peer.port()).args(["--handshake-timeout", "1", "--starttls", protocol]);
             let outcome = check.outcome();
             let state = outcome.parsed().state;
             assert!(matches!(state, State::Unknown | State::Critical), "{protocol}\n{}", outcome.report());
         }
+    }
+}
+
+/// Every protocol leads to TLS and to what is weak in it; what is said before comes in one piece or byte by byte.
+#[test]
+fn every_protocol_leads_to_tls() {
+    for (name, protocol) in PROTOCOLS {
+        for split in [false, true] {
+            let front = |script: TlsScript| {
+                let script = script.starttls(protocol, Upgrade::Offered);
+                TlsPeer::start(if split { script.split() } else { script })
+            };
+            let weak = front(and(&[0x0005]));
+            impatient(&weak).args(["--starttls", name]).gives(State::Critical, &["RC4-SHA"]);
+            let good = front(TlsScript::good());
+            let run = impatient(&good).args(["--starttls", name]).gives(State::Ok, &["nothing that bcp195"]);
+            assert!(good.connections() <= CONNECTIONS, "{name}\n{}", run.outcome.report());
+        }
+    }
+}
+
+/// What is not offered is CRITICAL where it was asked for; what is refused for now is UNKNOWN.
+#[test]
+fn refusals_in_every_protocol() {
+    // These have no word for a refusal that may pass.
+    let speechless = ["postgres", "mysql", "rdp", "telnet"];
+    for (name, protocol) in PROTOCOLS {
+        let refused = |upgrade, state, words: &[&str]| {
+            let peer = TlsPeer::start(TlsScript::good().starttls(protocol, upgrade));
+            let run = impatient(&peer).args(["--starttls", name]).gives(state, words);
+            run.silent_about("nothing that bcp195 forbids");
+            assert!(peer.hellos().is_empty(), "{name}: a hello without leave");
+        };
+        refused(Upgrade::NotOffered, State::Critical, &["STARTTLS is not offered"]);
+        if speechless.contains(&name) {
+            refused(Upgrade::Refused, State::Critical, &["STARTTLS is not offered"]);
+        } else {
+            refused(Upgrade::Refused, State::Unknown, &["refused for now"]);
+        }
+        let busy = match name {
+            "postgres" => "does not speak postgres",
+            "telnet" => "does not speak telnet: \"Too many users",
+            _ => "refused for now",
+        };
+        refused(Upgrade::Busy, State::Unknown, &[busy]);
+    }
+}
+
+/// A limit that is reached halfway leaves the scan incomplete.
+#[test]
+fn unknown_cut_off_in_every_protocol() {
+    for (name, protocol) in PROTOCOLS {
+        for ending in [Ending::Busy, Ending::Reset] {
+            let script = TlsScript::good().starttls(protocol, Upgrade::Offered).cut_off(3.., ending);
+            let peer = TlsPeer::start(script);
+            let check = impatient(&peer).args(["--max-conns", "1", "--starttls", name]);
+            check.gives(State::Unknown, &["is not complete"]).silent_about("nothing that bcp195 forbids");
+        }
+    }
+}
+
+/// Silence, half an answer and the answers of other services.
+#[test]
+fn unknown_other_answers_in_every_protocol() {
+    let no = |name: &str, script: Script, patience: &str, words: &str| {
+        let peer = Peer::start(script);
+        let check = at(peer.port()).args(["--handshake-timeout", patience, "--starttls", name]);
+        check.gives(State::Unknown, &[words]);
+    };
+    for (name, _) in PROTOCOLS {
+        no(name, Script::new().hold(), "0.3", "no answer");
+        no(name, Script::new().close(), "2", "closed");
+    }
+    for (name, half) in [
+        ("xmpp-client", &b"<stream:stream version='1.0'><stream:feat"[..]),
+        ("xmpp-server", b"<stream:stream version='1.0'><stream:features><starttls/>"),
+        ("sieve", b"\"STARTTLS\"\r\nO"),
+        ("nntp", b"200 news\r\n38"),
+        ("irc", b":irc CAP * LS :tls\r\n:irc 67"),
+        ("rdp", b"\x03\0\0\x13\x0e\xd0"),
+        ("telnet", b"\xff\xfd\x2e\xff\xfa\x2e\x01\xff"),
+    ] {
+        no(name, Script::new().send(half), "0.3", "no answer");
+        no(name, Script::new().send(half).close(), "2", "closed");
+        no(name, Script::new().send("SSH-2.0-OpenSSH_9.2p1\r\nx"), "2", "speaks SSH, not TLS");
+    }
+}
+
+/// A name that a chat server does not know is the operator's to mend.
+#[test]
+fn unknown_name_of_a_chat_server() {
+    for condition in ["host-unknown", "see-other-host"] {
+        let error = format!("<stream:stream version='1.0'><stream:error><{condition}/></stream:error>");
+        let peer = Peer::start(Script::new().send(error.as_str()));
+        let check = at(peer.port()).args(["--starttls", "xmpp-client", "--sni", "im.lab.test"]);
+        let run = check.gives(State::Unknown, &["is not the one for this name", condition]);
+        run.long("--sni NAME");
+        assert_eq!(peer.connections(), 1);
+    }
+    let peer = TlsPeer::start(TlsScript::good().starttls(Protocol::XmppServer, Upgrade::Offered));
+    impatient(&peer).args(["--starttls", "xmpp-server", "--sni", "im.lab.test"]).gives(State::Ok, &[]);
+    assert!(peer.said().iter().any(|(_, words)| words.contains("to='im.lab.test'")));
+}
+
+/// Some greet before TLS wherever they listen.
+#[test]
+fn greetings_are_taken_at_their_word() {
+    for protocol in [Protocol::Sieve, Protocol::Nntp, Protocol::Irc, Protocol::Telnet] {
+        let peer = TlsPeer::start(TlsScript::good().starttls(protocol, Upgrade::Offered));
+        impatient(&peer).gives(State::Ok, &["nothing that bcp195 forbids"]);
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Kind {
     NoStarttls,
     /// Refused for now.
     Busy,
+    /// Another name is wanted.
+    Elsewhere,
     /// What only a socket can bring about.
     Other,
 }
@@ -83,6 +85,10 @@ impl From<Outcome> for Shown {
                 shown.words = words.into_bytes();
                 Kind::Busy
             }
+            Outcome::Elsewhere(words) => {
+                shown.words = words.into_bytes();
+                Kind::Elsewhere
+            }
             Outcome::Refused(_) => Kind::Refused,
             Outcome::Ended(_) => Kind::Ended,
             Outcome::Silent => Kind::Silent,
@@ -109,8 +115,11 @@ pub fn protocols() -> Vec<&'static str> {
     Protocol::ALL.map(|(name, _)| name).to_vec()
 }
 
+/// The name that [`starttls`] asks for.
+pub const NAME: &str = "server.invalid";
+
 /// Speaks up to TLS; `None` where it may begin.
 pub fn starttls(protocol: &str, stream: &mut (impl Read + Write)) -> Option<Shown> {
     let (_, protocol) = Protocol::ALL.into_iter().find(|(name, _)| *name == protocol)?;
-    protocol.begin(stream).err().map(|stopped| Outcome::from(stopped).into())
+    protocol.begin(stream, NAME).err().map(|stopped| Outcome::from(stopped).into())
 }

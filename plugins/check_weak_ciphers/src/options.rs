@@ -39,7 +39,7 @@ pub(crate) struct TargetArgs {
     #[command(flatten)]
     pub(crate) family: FamilyArgs,
     /// What is spoken before TLS: auto (by the port, or by the greeting), none, smtp, lmtp, imap, pop3, ftp, ldap,
-    /// postgres, mysql
+    /// postgres, mysql, xmpp-client, xmpp-server, sieve, nntp, irc, rdp, telnet
     #[arg(long, value_name = "PROTOCOL", default_value = "auto")]
     pub(crate) starttls: Starttls,
     /// Name to ask for, if not the host's

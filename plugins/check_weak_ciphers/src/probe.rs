@@ -58,6 +58,7 @@ pub(crate) fn probe(
             addresses: resolve(host, port, options.target.family.family(), &deadline)?,
             address: OnceLock::new(),
             starttls: options.target.starttls.on(port),
+            name: name.lookup_name().trim_end_matches('.').to_owned(),
             patience: options.scan.handshake_timeout.0,
             deadline: deadline.clone(),
         };
@@ -239,6 +240,9 @@ fn trouble(outcome: &Outcome, starttls: Option<Protocol>) -> Trouble {
         }
         Outcome::NoStarttls(words) => {
             (TroubleKind::NoStarttls, format!("STARTTLS is not offered: {}", quote(words)))
+        }
+        Outcome::Elsewhere(words) => {
+            (TroubleKind::NeedsName, format!("the server is not the one for this name: {}", quote(words)))
         }
         Outcome::Busy(words) => (TroubleKind::Busy, format!("refused for now: {}", quote(words))),
         Outcome::Spent => (TroubleKind::Spent, "all connections of --max-total were made".to_owned()),

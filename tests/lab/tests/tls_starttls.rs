@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lab::plugin::Plugin;
 use lab::process::program;
-use lab::tls_probe::{End, Offer, read};
+use lab::tls_probe::{End, Offer, Target, ask, read};
 use lab::tls_script::{Ending, Protocol, TlsPeer, TlsScript, Upgrade, Version};
 
 fn script() -> TlsScript {
@@ -45,6 +45,7 @@ fn s_client(peer: &TlsPeer, name: &str) -> String {
 
 #[test]
 fn openssl_finds_its_way_to_tls() {
+    // It knows no RDP, and takes the first line of an IRC server for the answer.
     for (protocol, name) in [
         (Protocol::Smtp, "smtp"),
         (Protocol::Lmtp, "lmtp"),
@@ -54,6 +55,11 @@ fn openssl_finds_its_way_to_tls() {
         (Protocol::Ldap, "ldap"),
         (Protocol::Postgres, "postgres"),
         (Protocol::MySql, "mysql"),
+        (Protocol::XmppClient, "xmpp"),
+        (Protocol::XmppServer, "xmpp-server"),
+        (Protocol::Sieve, "sieve"),
+        (Protocol::Nntp, "nntp"),
+        (Protocol::Telnet, "telnet"),
     ] {
         let peer = TlsPeer::start(script().starttls(protocol, Upgrade::Offered));
         let text = s_client(&peer, name);
@@ -61,6 +67,11 @@ fn openssl_finds_its_way_to_tls() {
         assert_eq!((peer.connections(), peer.hellos().len()), (1, 1));
         assert!(!peer.said().is_empty(), "{name}");
         for upgrade in [Upgrade::NotOffered, Upgrade::Refused, Upgrade::Busy] {
+            // Nobody says that it is missing, and this client waits for it.
+            let waits = matches!(protocol, Protocol::XmppClient | Protocol::XmppServer);
+            if waits && upgrade == Upgrade::NotOffered {
+                continue;
+            }
             let peer = TlsPeer::start(script().starttls(protocol, upgrade));
             let text = s_client(&peer, name);
             assert!(!text.contains("ServerHello"), "{name}: {text}");
@@ -108,6 +119,7 @@ fn smtp_says_what_it_means() {
 #[test]
 fn busy_server_turns_away_in_its_own_words() {
     let postgres = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
+    let rdp = [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 1, 0, 0, 0];
     let ldap = [&[0x30, 29, 2, 1, 1, 0x77, 24, 0x80, 22][..], b"1.3.6.1.4.1.1466.20037"].concat();
     for protocol in Protocol::ALL {
         // The second connection is one too many.
@@ -122,6 +134,13 @@ fn busy_server_turns_away_in_its_own_words() {
             Protocol::Ldap => (&ldap, &[0x30, 12, 2, 1, 1, 0x78, 7, 10, 1, 51]),
             Protocol::Postgres => (&postgres, b"E\0\0\0\x34SFATAL\0C53300\0"),
             Protocol::MySql => (b"", b"\x17\0\0\0\xff\x10\x04Too many"),
+            Protocol::XmppClient => (b"<stream:stream xmlns='jabber:client'>", b"<?xml "),
+            Protocol::XmppServer => (b"<stream:stream xmlns='jabber:server'>", b"<?xml "),
+            Protocol::Sieve => (b"", b"BYE "),
+            Protocol::Nntp => (b"", b"400 "),
+            Protocol::Irc => (b"", b"ERROR :"),
+            Protocol::Rdp => (&rdp, &[3, 0, 0, 11, 6, 0x80]),
+            Protocol::Telnet => (b"", b"Too many"),
         };
         stream.write_all(question).unwrap();
         let mut answer = Vec::new();
@@ -132,5 +151,39 @@ fn busy_server_turns_away_in_its_own_words() {
             Protocol::MySql => assert_eq!(answer.len(), 4 + usize::from(answer[0])),
             _ => {}
         }
+    }
+}
+
+#[test]
+fn rdp_says_which_security_it_speaks() {
+    let request = |protocols| [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, protocols, 0, 0, 0];
+    for (upgrade, protocols, answer) in [
+        (Upgrade::Offered, 1, [2, 0, 8, 0, 1, 0, 0, 0]),
+        (Upgrade::Offered, 3, [2, 0, 8, 0, 1, 0, 0, 0]),
+        (Upgrade::Offered, 0, [3, 0, 8, 0, 2, 0, 0, 0]),
+        (Upgrade::NotOffered, 3, [3, 0, 8, 0, 2, 0, 0, 0]),
+        (Upgrade::Refused, 3, [3, 0, 8, 0, 2, 0, 0, 0]),
+    ] {
+        let peer = TlsPeer::start(script().starttls(Protocol::Rdp, upgrade));
+        let mut stream = connect(&peer);
+        stream.write_all(&request(protocols)).unwrap();
+        let mut confirm = [0; 19];
+        stream.read_exact(&mut confirm).unwrap();
+        assert_eq!(confirm[11..], answer, "{upgrade:?} {protocols}");
+        if answer[0] == 2 {
+            stream.write_all(&Offer::new(Version::Tls12, &[0xc02b]).bytes()).unwrap();
+            assert_eq!(read(&mut stream).suite(), Some(0xc02b));
+        }
+    }
+}
+
+/// What is said in clear may come in any pieces.
+#[test]
+fn the_probe_finds_its_way_through_pieces() {
+    for protocol in Protocol::ALL {
+        let peer = TlsPeer::start(script().starttls(protocol, Upgrade::Offered).split());
+        let target = Target { address: peer.addr(), starttls: Some(protocol) };
+        let reply = ask(target, &Offer::new(Version::Tls12, &[0xc02b])).unwrap();
+        assert_eq!(reply.suite(), Some(0xc02b), "{protocol:?}");
     }
 }

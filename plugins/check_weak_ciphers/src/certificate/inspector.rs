@@ -127,7 +127,7 @@ fn fetch_tls13(endpoint: &Endpoint, host: &Host) -> Result<Vec<Vec<u8>>, Outcome
     let addresses = endpoint.address.get().map_or(endpoint.addresses.as_slice(), std::slice::from_ref);
     let mut stream = connect(addresses, None, &deadline).map_err(Outcome::Unreachable)?.stream;
     if let Some(protocol) = endpoint.starttls {
-        protocol.begin(&mut stream)?;
+        protocol.begin(&mut stream, &endpoint.name)?;
     }
     fetch_chain(stream, host).map_err(|error| match error.trouble {
         Trouble::Timeout => Outcome::Silent,

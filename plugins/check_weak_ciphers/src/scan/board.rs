@@ -1064,6 +1064,7 @@ const fn ends_all(outcome: &Outcome) -> bool {
         Outcome::Refused(Some(alert)) => alert.description == alerts::UNRECOGNIZED_NAME,
         Outcome::Foreign(_)
         | Outcome::NoStarttls(_)
+        | Outcome::Elsewhere(_)
         | Outcome::Busy(_)
         | Outcome::Unreachable(_)
         | Outcome::Spent => true,

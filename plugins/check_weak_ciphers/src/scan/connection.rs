@@ -26,6 +26,8 @@ pub(crate) struct Endpoint {
     /// name must not make one result.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) starttls: Option<Protocol>,
+    /// Whose server it is to be, where a protocol asks before TLS.
+    pub(crate) name: String,
     /// Time for one connection.
     pub(crate) patience: Duration,
     pub(crate) deadline: Deadline,
@@ -50,6 +52,8 @@ pub(crate) enum Outcome {
     Violation(&'static str),
     /// STARTTLS is not offered, in the server's words.
     NoStarttls(String),
+    /// Another name is wanted before TLS, in the server's words.
+    Elsewhere(String),
     /// Refused for now, in the server's words.
     Busy(String),
     /// No connection at all.
@@ -136,7 +140,7 @@ impl Endpoint {
         let mut stream = connected.stream;
         let _ = self.address.set(connected.address);
         if let Some(protocol) = self.starttls {
-            protocol.begin(&mut stream).map_err(Outcome::from)?;
+            protocol.begin(&mut stream, &self.name).map_err(Outcome::from)?;
         }
         stream.write_all(hello).map_err(|error| Outcome::from_io(error.kind()))?;
         Ok(stream)
@@ -148,6 +152,7 @@ impl From<Stopped> for Outcome {
         match stopped {
             Stopped::NotOffered(words) => Self::NoStarttls(words),
             Stopped::Busy(words) => Self::Busy(words),
+            Stopped::Elsewhere(words) => Self::Elsewhere(words),
             Stopped::Foreign(bytes) => Self::Foreign(bytes),
             Stopped::Failed(kind) => Self::from_io(kind),
         }

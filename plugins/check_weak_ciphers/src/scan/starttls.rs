@@ -8,9 +8,18 @@ use std::str::FromStr;
 use common::cli::BadValue;
 use serde::{Deserialize, Serialize};
 
+mod irc;
+mod nntp;
+mod rdp;
+mod sieve;
+mod telnet;
+#[cfg(test)]
+mod tests;
+mod xmpp;
+
 /// A protocol in which TLS is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Protocol {
     /// RFC 3207
     Smtp,
@@ -28,6 +37,20 @@ pub(crate) enum Protocol {
     Postgres,
     /// MySQL's SSLRequest
     Mysql,
+    /// RFC 6120 section 5
+    XmppClient,
+    /// The same between servers
+    XmppServer,
+    /// RFC 5804
+    Sieve,
+    /// RFC 4642
+    Nntp,
+    /// The command STARTTLS of IRCv3
+    Irc,
+    /// [MS-RDPBCGR] section 5.4
+    Rdp,
+    /// draft-altman-telnet-starttls
+    Telnet,
 }
 
 /// Why TLS did not begin.
@@ -37,6 +60,8 @@ pub(crate) enum Stopped {
     NotOffered(String),
     /// The server refuses for now: 421, 454, too many connections.
     Busy(String),
+    /// The server does not serve the name, or sends its clients elsewhere, in its words.
+    Elsewhere(String),
     /// It speaks another protocol.
     Foreign(Vec<u8>),
     /// The connection ended or failed.
@@ -50,7 +75,7 @@ impl From<std::io::Error> for Stopped {
 }
 
 impl Protocol {
-    pub(crate) const ALL: [(&'static str, Self); 8] = [
+    pub(crate) const ALL: [(&'static str, Self); 15] = [
         ("smtp", Self::Smtp),
         ("lmtp", Self::Lmtp),
         ("imap", Self::Imap),
@@ -59,6 +84,13 @@ impl Protocol {
         ("ldap", Self::Ldap),
         ("postgres", Self::Postgres),
         ("mysql", Self::Mysql),
+        ("xmpp-client", Self::XmppClient),
+        ("xmpp-server", Self::XmppServer),
+        ("sieve", Self::Sieve),
+        ("nntp", Self::Nntp),
+        ("irc", Self::Irc),
+        ("rdp", Self::Rdp),
+        ("telnet", Self::Telnet),
     ];
 
     /// What a port speaks before TLS, by IANA's registry and habit; `None` for TLS at once.
@@ -72,6 +104,13 @@ impl Protocol {
             389 | 3268 => Some(Self::Ldap),
             5432 => Some(Self::Postgres),
             3306 => Some(Self::Mysql),
+            5222 => Some(Self::XmppClient),
+            5269 => Some(Self::XmppServer),
+            4190 => Some(Self::Sieve),
+            119 => Some(Self::Nntp),
+            6665..=6669 => Some(Self::Irc),
+            3389 => Some(Self::Rdp),
+            23 => Some(Self::Telnet),
             _ => None,
         }
     }
@@ -86,13 +125,21 @@ impl Protocol {
             () if text.starts_with("220") && text.contains("LMTP") => Some(Self::Lmtp),
             () if text.starts_with("220") && text.contains("SMTP") => Some(Self::Smtp),
             () if text.starts_with("220") => Some(Self::Ftp),
+            () if text.starts_with("\"IMPLEMENTATION\"") => Some(Self::Sieve),
+            () if text.starts_with("200 ") || text.starts_with("201 ") => Some(Self::Nntp),
+            () if text.contains("JABBER:CLIENT") => Some(Self::XmppClient),
+            () if text.contains("JABBER:SERVER") => Some(Self::XmppServer),
+            () if text.starts_with("NOTICE ") || text.starts_with(':') && text.contains(" NOTICE ") => {
+                Some(Self::Irc)
+            }
             () if mysql => Some(Self::Mysql),
+            () if telnet::greets(greeting) => Some(Self::Telnet),
             () => None,
         }
     }
 
-    /// Speaks up to the point where a ClientHello may be sent.
-    pub(crate) fn begin(self, stream: &mut (impl Read + Write)) -> Result<(), Stopped> {
+    /// Speaks up to the point where a ClientHello may be sent, with the server of this name where one is wanted.
+    pub(crate) fn begin(self, stream: &mut (impl Read + Write), name: &str) -> Result<(), Stopped> {
         match self {
             Self::Smtp => replies(stream, "EHLO vedette.invalid"),
             Self::Lmtp => replies(stream, "LHLO vedette.invalid"),
@@ -102,6 +149,13 @@ impl Protocol {
             Self::Ldap => ldap(stream),
             Self::Postgres => postgres(stream),
             Self::Mysql => mysql(stream),
+            Self::XmppClient => xmpp::begin(stream, xmpp::Side::Client, name),
+            Self::XmppServer => xmpp::begin(stream, xmpp::Side::Server, name),
+            Self::Sieve => sieve::begin(stream),
+            Self::Nntp => nntp::begin(stream),
+            Self::Irc => irc::begin(stream),
+            Self::Rdp => rdp::begin(stream),
+            Self::Telnet => telnet::begin(stream),
         }
     }
 }

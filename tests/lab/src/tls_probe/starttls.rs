@@ -6,6 +6,7 @@ use std::net::TcpStream;
 
 use crate::tls_script::Protocol;
 use crate::tls_script::starttls::{LDAP_STARTTLS, POSTGRES_SSL_REQUEST};
+use crate::tls_script::upgrades::{DO_START_TLS, FOLLOWS, WILL_START_TLS};
 
 /// Talks until TLS may begin.
 pub(super) fn talk(stream: &mut TcpStream, protocol: Protocol) -> io::Result<()> {
@@ -31,6 +32,24 @@ pub(super) fn talk(stream: &mut TcpStream, protocol: Protocol) -> io::Result<()>
             expect(answer == b"S", &answer)
         }
         Protocol::MySql => talk.mysql(),
+        Protocol::XmppClient => talk.xmpp("jabber:client"),
+        Protocol::XmppServer => talk.xmpp("jabber:server"),
+        Protocol::Sieve => {
+            talk.line_with(|line| ["OK", "NO", "BYE"].iter().any(|word| line.starts_with(word)), "OK")?;
+            talk.say("STARTTLS")?;
+            talk.line_with(|_| true, "OK")
+        }
+        Protocol::Nntp => {
+            talk.line_with(|_| true, "20")?;
+            talk.say("STARTTLS")?;
+            talk.line_with(|_| true, "382")
+        }
+        Protocol::Irc => {
+            talk.say("STARTTLS")?;
+            talk.line_with(|line| line.contains(" 670 "), ":")
+        }
+        Protocol::Rdp => talk.rdp(),
+        Protocol::Telnet => talk.telnet(),
     }
 }
 
@@ -84,6 +103,51 @@ impl Talk<'_> {
         // CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION; 16 MiB; utf8.
         let start = [32, 0, 0, 1, 0x00, 0x8a, 0x00, 0x00, 0, 0, 0, 1, 33];
         self.stream.write_all(&[&start[..], &[0; 23]].concat())
+    }
+
+    /// Opens a stream to the name of the lab's certificates.
+    fn xmpp(&mut self, space: &str) -> io::Result<()> {
+        let streams = "http://etherx.jabber.org/streams";
+        let header = format!(
+            "<stream:stream xmlns=\"{space}\" xmlns:stream=\"{streams}\" to=\"tls.test\" version=\"1.0\">"
+        );
+        self.stream.write_all(header.as_bytes())?;
+        let features = self.up_to("</stream:features>")?;
+        expect(features.contains("<starttls"), features.as_bytes())?;
+        self.stream.write_all(b"<starttls xmlns=\"urn:ietf:params:xml:ns:xmpp-tls\"/>")?;
+        let answer = self.up_to(">")?;
+        expect(answer.starts_with("<proceed"), answer.as_bytes())
+    }
+
+    fn up_to(&mut self, end: &str) -> io::Result<String> {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            expect(!text.ends_with("</stream:error>"), text.as_bytes())?;
+            text.extend(self.bytes(1)?.into_iter().map(char::from));
+        }
+        Ok(text)
+    }
+
+    /// Asks for TLS alone, which servers with CredSSP refuse.
+    fn rdp(&mut self) -> io::Result<()> {
+        let request = [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 1, 0, 0, 0];
+        self.stream.write_all(&request)?;
+        let header = self.bytes(4)?;
+        let answer = self.bytes(usize::from(header[3]).saturating_sub(4))?;
+        expect(matches!(answer.get(7..), Some([2, _, 8, 0, 1, 0, 0, 0])), &answer)
+    }
+
+    /// Agrees to the option, and skips all others.
+    fn telnet(&mut self) -> io::Result<()> {
+        let mut heard = Vec::new();
+        while !heard.ends_with(&DO_START_TLS) {
+            heard.extend(self.bytes(1)?);
+        }
+        self.stream.write_all(&[&WILL_START_TLS[..], &FOLLOWS].concat())?;
+        while !heard.ends_with(&FOLLOWS) {
+            heard.extend(self.bytes(1)?);
+        }
+        Ok(())
     }
 
     fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {

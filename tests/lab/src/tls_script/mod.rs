@@ -34,6 +34,7 @@ pub(crate) mod messages;
 mod session;
 pub(crate) mod starttls;
 mod suites;
+pub(crate) mod upgrades;
 
 pub use fault::{Ending, FLOOD, Fault, Foreign};
 pub use hello::{Format, Hello};
@@ -94,6 +95,7 @@ pub struct TlsScript {
     faults: Vec<(Condition, Fault)>,
     foreign: Option<Foreign>,
     front: Option<(Protocol, Upgrade)>,
+    front_split: bool,
 }
 
 /// How the endpoint refuses a hello.
@@ -132,6 +134,7 @@ impl Default for TlsScript {
             faults: Vec::new(),
             foreign: None,
             front: None,
+            front_split: false,
         }
     }
 }
@@ -383,6 +386,13 @@ impl TlsScript {
     #[must_use]
     pub fn starttls(mut self, protocol: Protocol, upgrade: Upgrade) -> Self {
         self.front = Some((protocol, upgrade));
+        self
+    }
+
+    /// What is said in clear comes byte by byte.
+    #[must_use]
+    pub fn split(mut self) -> Self {
+        self.front_split = true;
         self
     }
 

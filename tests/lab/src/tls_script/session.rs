@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use super::answer::{Answer, answer};
 use super::fault::{Ending, FLOOD, Foreign, Malformed};
-use super::starttls::{Front, Protocol, Upgrade};
+use super::starttls::{Front, Protocol, Split, Stream, Upgrade};
 use super::{Shared, hello, messages};
 use crate::acceptor::Stop;
 
@@ -139,7 +139,9 @@ impl Session<'_> {
     fn talk(&mut self, protocol: Protocol, upgrade: Upgrade) -> io::Result<bool> {
         let (shared, number) = (self.shared, self.number);
         let mut said = |line| shared.said.lock().unwrap().push((number, line));
-        Front { protocol, upgrade, stream: &mut self.stream, said: &mut said }.talk()
+        let mut split = Split(&self.stream);
+        let stream: &mut dyn Stream = if shared.script.front_split { &mut split } else { &mut self.stream };
+        Front { protocol, upgrade, stream, said: &mut said }.talk()
     }
 
     fn speak(&mut self, foreign: &Foreign) -> io::Result<()> {

@@ -1,10 +1,10 @@
 //! Server halves of the protocols that begin in clear and change to TLS: SMTP (RFC 3207), LMTP, IMAP
-//! and POP3 (RFC 2595), FTP (RFC 4217), LDAP (RFC 4511 section 4.14), PostgreSQL and MySQL.
+//! and POP3 (RFC 2595), FTP (RFC 4217), LDAP (RFC 4511 section 4.14), PostgreSQL and MySQL here, the others in
+//! [`super::upgrades`].
 //!
 //! They know no more than what leads to TLS, and answer everything else with an error.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 use super::messages::HANDSHAKE;
 
@@ -20,12 +20,34 @@ pub enum Protocol {
     Ldap,
     Postgres,
     MySql,
+    XmppClient,
+    XmppServer,
+    Sieve,
+    Nntp,
+    Irc,
+    Rdp,
+    Telnet,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Smtp, Self::Lmtp, Self::Imap, Self::Pop3, Self::Ftp, Self::Ldap, Self::Postgres, Self::MySql];
+    pub const ALL: [Self; 15] = [
+        Self::Smtp,
+        Self::Lmtp,
+        Self::Imap,
+        Self::Pop3,
+        Self::Ftp,
+        Self::Ldap,
+        Self::Postgres,
+        Self::MySql,
+        Self::XmppClient,
+        Self::XmppServer,
+        Self::Sieve,
+        Self::Nntp,
+        Self::Irc,
+        Self::Rdp,
+        Self::Telnet,
+    ];
 }
 
 /// What the server makes of the wish for TLS.
@@ -35,26 +57,50 @@ pub enum Upgrade {
     Offered,
     /// Does not know it.
     NotOffered,
-    /// Offers it, and refuses it for the moment (SMTP: 454). PostgreSQL and MySQL have no words for
-    /// that and answer as for [`Upgrade::NotOffered`].
+    /// Offers it, and refuses it for the moment (SMTP: 454). PostgreSQL, MySQL, RDP and Telnet have no
+    /// words for that and answer as for [`Upgrade::NotOffered`].
     Refused,
     /// Turns the client away at once: too many connections (SMTP: 421).
     Busy,
 }
 
 /// The longest line or message of a client.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 
 pub(crate) const LDAP_STARTTLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 pub(crate) const POSTGRES_SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// Capability of MySQL: the connection can change to TLS.
 const MYSQL_SSL: u8 = 0x08;
 
+/// A connection.
+pub(super) trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
+/// A connection on which every byte leaves alone.
+pub(super) struct Split<T>(pub(super) T);
+
+impl<T: Read> Read for Split<T> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<T: Write> Write for Split<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(1)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// The clear part of a connection.
 pub(super) struct Front<'a> {
     pub(super) protocol: Protocol,
     pub(super) upgrade: Upgrade,
-    pub(super) stream: &'a mut TcpStream,
+    pub(super) stream: &'a mut dyn Stream,
     /// What the client says, line by line.
     pub(super) said: &'a mut dyn FnMut(String),
 }
@@ -65,6 +111,7 @@ impl Front<'_> {
         if self.upgrade == Upgrade::Busy {
             return self.turn_away();
         }
+        let sieve = self.sieve_capabilities();
         match self.protocol {
             Protocol::Smtp | Protocol::Lmtp => self.lines("220 mail.lab.test ESMTP ready\r\n", Self::smtp),
             Protocol::Imap => {
@@ -76,6 +123,14 @@ impl Front<'_> {
             Protocol::Ldap => self.ldap(),
             Protocol::Postgres => self.postgres(),
             Protocol::MySql => self.mysql(),
+            Protocol::XmppClient | Protocol::XmppServer => self.xmpp(),
+            Protocol::Sieve => self.lines(&sieve, Self::sieve),
+            Protocol::Nntp => self.lines("200 news.lab.test ready\r\n", Self::nntp),
+            Protocol::Irc => {
+                self.lines(":irc.lab.test NOTICE * :*** Looking up your hostname\r\n", Self::irc)
+            }
+            Protocol::Rdp => self.rdp(),
+            Protocol::Telnet => self.telnet(),
         }
     }
 
@@ -94,6 +149,12 @@ impl Front<'_> {
                 b"E\0\0\0\x34SFATAL\0C53300\0Msorry, too many clients already\0\0"
             }
             Protocol::MySql => b"\x17\0\0\0\xff\x10\x04Too many connections",
+            Protocol::XmppClient | Protocol::XmppServer => return self.xmpp(),
+            Protocol::Sieve => b"BYE \"Too many connections\"\r\n",
+            Protocol::Nntp => b"400 Too many connections\r\n",
+            Protocol::Irc => b"ERROR :Closing Link: [127.0.0.1] (Too many connections)\r\n",
+            Protocol::Rdp => return self.rdp(),
+            Protocol::Telnet => b"Too many users, try again later.\r\n",
         };
         self.stream.write_all(text)?;
         Ok(false)
@@ -173,7 +234,7 @@ impl Front<'_> {
         }
     }
 
-    fn start(&self, ready: &str, refused: &str, unknown: &str) -> Next {
+    pub(super) fn start(&self, ready: &str, refused: &str, unknown: &str) -> Next {
         match self.upgrade {
             Upgrade::Offered => Next::Tls(format!("{ready}\r\n")),
             Upgrade::Refused => Next::Say(format!("{refused}\r\n")),
@@ -181,7 +242,7 @@ impl Front<'_> {
         }
     }
 
-    fn is_offered(&self) -> bool {
+    pub(super) fn is_offered(&self) -> bool {
         matches!(self.upgrade, Upgrade::Offered | Upgrade::Refused)
     }
 
@@ -255,14 +316,14 @@ impl Front<'_> {
 }
 
 /// What follows a line.
-enum Next {
+pub(super) enum Next {
     Say(String),
     Tls(String),
     Bye(String),
 }
 
 /// A word of a line, in capitals.
-fn verb(line: &str, word: usize) -> String {
+pub(super) fn verb(line: &str, word: usize) -> String {
     line.split_ascii_whitespace().nth(word).unwrap_or_default().to_ascii_uppercase()
 }
 
