@@ -50,6 +50,22 @@ pub fn names(protocol: Option<Protocol>) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether nmap gets to TLS by this protocol. It asks an XMPP server for the name that the resolver has for its address.
+#[must_use]
+pub fn nmap_speaks(protocol: Option<Protocol>) -> bool {
+    !matches!(
+        protocol,
+        Some(
+            Protocol::XmppClient
+                | Protocol::XmppServer
+                | Protocol::Sieve
+                | Protocol::Irc
+                | Protocol::Rdp
+                | Protocol::Telnet
+        )
+    )
+}
+
 /// Arguments for a port of 127.0.0.1 where the lab's certificates are, which no system trusts.
 #[must_use]
 pub fn arguments(port: u16, protocol: Option<Protocol>) -> Vec<String> {

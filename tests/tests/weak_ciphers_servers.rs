@@ -13,8 +13,11 @@ use lab::tls_probe::pairs;
 use lab::tls_script::Protocol;
 use lab::tls_servers::openssl::left_out_without_built;
 use lab::tls_servers::tlslite::left_out_without_tlslite;
-use lab::tls_servers::{Keys, TlsServer, databases, gnutls, java, mail, nginx, openssl, tlslite, vsftpd};
-use tests::ciphers::{Document, check, difference, nmap};
+use lab::tls_servers::{
+    Keys, TlsServer, chat, databases, gnutls, inn, java, mail, nginx, openssl, remote, tlslite, vsftpd,
+};
+use tests::Check;
+use tests::ciphers::{Document, check, difference, names, nmap, nmap_speaks};
 
 /// Connections for a server with nothing to find fault with.
 const CONNECTIONS: usize = 8;
@@ -26,7 +29,7 @@ const WITHOUT_A_WORD: usize = 30;
 const CRITICAL: &str = "CRITICAL";
 const WARNING: &str = "WARNING";
 
-/// The inventory is the truth, and nmap says the same.
+/// The inventory is the truth, and nmap says the same if it speaks the protocol.
 fn inventory(server: &TlsServer) {
     let outcome = check(server.port(), server.starttls()).arg("--inventory").outcome();
     let ours = Document::of(&outcome);
@@ -35,7 +38,9 @@ fn inventory(server: &TlsServer) {
     let truth = pairs(server, "tls.test").unwrap();
     assert_eq!(truth.len(), server.pairs());
     assert_eq!(difference(&found, &truth), "", "truth\n{}", ours.report());
-    assert_eq!(difference(&found, &nmap(server)), "", "nmap\n{}", ours.report());
+    if nmap_speaks(server.starttls()) {
+        assert_eq!(difference(&found, &nmap(server)), "", "nmap\n{}", ours.report());
+    }
 }
 
 /// The verdict is as expected.
@@ -340,6 +345,70 @@ fn dovecot_with_lmtp() {
 #[test]
 fn dovecot_with_smtp() {
     dovecot(Protocol::Smtp);
+}
+
+#[test]
+fn dovecot_with_sieve() {
+    dovecot(Protocol::Sieve);
+}
+
+#[test]
+fn prosody_for_clients_and_for_servers() {
+    let keys = Keys::new();
+    for protocol in [Protocol::XmppClient, Protocol::XmppServer] {
+        let server = chat::prosody(&keys, protocol);
+        verdict_within(&server, &[], CONNECTIONS);
+        inventory(&server);
+    }
+}
+
+/// It asks for another name before TLS.
+#[test]
+fn prosody_for_another_name() {
+    let keys = Keys::new();
+    for protocol in [Protocol::XmppClient, Protocol::XmppServer] {
+        let server = chat::prosody(&keys, protocol);
+        let (port, name) = (server.port().to_string(), names(server.starttls()).0);
+        let check = Check::new("check_weak_ciphers").args(["-H", "127.0.0.1", "-p", &port, "--no-cert"]);
+        let check = check.args(["--starttls", name, "--sni", "other.test"]);
+        let run = check.gives(State::Unknown, &["not the one for this name", "host-unknown"]);
+        run.long("--sni NAME");
+    }
+}
+
+#[test]
+fn inspircd() {
+    let keys = Keys::new();
+    let server = chat::inspircd(&keys);
+    verdict(&server, &[("tls1_0", WARNING), ("tls1_1", WARNING), ("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn nnrpd() {
+    if left_out_without_root("nnrpd") {
+        return;
+    }
+    let keys = Keys::new();
+    let server = inn::nnrpd(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn xrdp() {
+    let keys = Keys::new();
+    let server = remote::xrdp(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
+}
+
+#[test]
+fn kermit_by_telnet() {
+    let keys = Keys::new();
+    let server = remote::kermit(&keys);
+    verdict(&server, &[("no_forward_secrecy", WARNING)]);
+    inventory(&server);
 }
 
 #[test]

@@ -81,13 +81,11 @@ impl Service {
     const fn on(port: u16, starttls: Option<Protocol>) -> &'static [Self] {
         match (starttls, port) {
             (Some(Protocol::Smtp), _) | (None, 465) => &[Self::Mail],
-            (Some(Protocol::Imap | Protocol::Pop3 | Protocol::Lmtp), _) | (None, 993 | 995) => {
-                &[Self::Mailbox]
-            }
-            // FTP, LDAP and databases, or the same with TLS at once.
-            (Some(Protocol::Ftp | Protocol::Ldap | Protocol::Postgres | Protocol::Mysql), _)
-            | (None, 636 | 990 | 3269) => &[],
+            (Some(Protocol::Imap | Protocol::Pop3 | Protocol::Lmtp | Protocol::Sieve), _)
+            | (None, 993 | 995) => &[Self::Mailbox],
             (None, 443) => &[Self::Web],
+            // FTP, LDAP, news, XMPP and IRC with TLS at once.
+            (None, 563 | 636 | 990 | 3269 | 5223 | 5270 | 6697) | (Some(_), _) => &[],
             (None, _) => Self::ALL,
         }
     }

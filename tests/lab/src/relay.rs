@@ -77,6 +77,13 @@ impl Relay {
     }
 }
 
+/// Relays one connection without a delay until it is over.
+pub(crate) fn forward(number: usize, client: &TcpStream, stop: &Stop, target: SocketAddr) {
+    let line = Line { stop, number, accepted: Instant::now(), delay: Duration::ZERO };
+    // An error of a socket means that one side is gone.
+    let _ = line.relay(client, target);
+}
+
 /// One relayed connection.
 struct Line<'a> {
     stop: &'a Stop,

@@ -10,7 +10,9 @@ use lab::tls_probe::{End, Offer, ask, ask_bytes, pairs, ssl2_hello, suites};
 use lab::tls_script::{Auth, Protocol, Version};
 use lab::tls_servers::openssl::left_out_without_built;
 use lab::tls_servers::tlslite::left_out_without_tlslite;
-use lab::tls_servers::{Keys, TlsServer, databases, gnutls, java, mail, nginx, openssl, tlslite, vsftpd};
+use lab::tls_servers::{
+    Keys, TlsServer, chat, databases, gnutls, inn, java, mail, nginx, openssl, remote, tlslite, vsftpd,
+};
 
 /// Every version takes as many suites as the truth says; one that is not in it takes none.
 fn assert_truth(server: &TlsServer) {
@@ -157,7 +159,7 @@ fn dovecot_with_each_protocol() {
         return;
     }
     let keys = Keys::new();
-    for protocol in [Protocol::Imap, Protocol::Pop3, Protocol::Lmtp, Protocol::Smtp] {
+    for protocol in [Protocol::Imap, Protocol::Pop3, Protocol::Lmtp, Protocol::Smtp, Protocol::Sieve] {
         assert_truth(&mail::dovecot(&keys, protocol));
     }
 }
@@ -186,4 +188,35 @@ fn vsftpd_after_a_command() {
         return;
     }
     assert_truth(&vsftpd::server(&Keys::new()));
+}
+
+#[test]
+fn prosody_for_clients_and_for_servers() {
+    let keys = Keys::new();
+    for protocol in [Protocol::XmppClient, Protocol::XmppServer] {
+        assert_truth(&chat::prosody(&keys, protocol));
+    }
+}
+
+#[test]
+fn inspircd_after_a_command() {
+    assert_truth(&chat::inspircd(&Keys::new()));
+}
+
+#[test]
+fn nnrpd_after_a_command() {
+    if left_out_without_root("nnrpd") {
+        return;
+    }
+    assert_truth(&inn::nnrpd(&Keys::new()));
+}
+
+#[test]
+fn xrdp_after_a_request() {
+    assert_truth(&remote::xrdp(&Keys::new()));
+}
+
+#[test]
+fn kermit_after_an_option() {
+    assert_truth(&remote::kermit(&Keys::new()));
 }

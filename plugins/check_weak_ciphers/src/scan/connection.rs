@@ -211,6 +211,10 @@ fn take(flight: &mut Option<Flight>, event: Event) -> ControlFlow<Outcome> {
     match (event, flight) {
         // Warnings, such as unrecognized_name, do not end a handshake.
         (Event::Alert(alert), _) if !alert.fatal && alert.description != 0 => ControlFlow::Continue(()),
+        // The end of the connection in other words, by which some refuse.
+        (Event::Alert(Alert { description: 0, .. }), None) => {
+            ControlFlow::Break(Outcome::Ended(Ending::Closed))
+        }
         (Event::Alert(alert), shown) => {
             if let Some(shown) = shown {
                 shown.alert = Some(alert);
@@ -322,6 +326,16 @@ mod tests {
             assert_eq!(shown.alert.is_some(), end.first() == Some(&21), "{end:?}");
         }
         assert!(!flight(&hello(0x0005)).hides_parameters());
+    }
+
+    #[test]
+    fn a_close_notify_is_an_end_and_no_refusal() {
+        for level in [1, 2] {
+            assert_eq!(read_flight(&mut &*record(21, &[level, 0])), Outcome::Ended(Ending::Closed));
+        }
+        assert!(matches!(read_flight(&mut &*record(21, &[2, 40])), Outcome::Refused(Some(_))));
+        assert_eq!(read_flight(&mut &*record(21, &[1, 112])), Outcome::Ended(Ending::Closed));
+        assert!(flight(&[hello(0xc02f), record(21, &[1, 0])].concat()).alert.is_some());
     }
 
     #[test]

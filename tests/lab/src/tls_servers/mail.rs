@@ -23,8 +23,8 @@ pub fn postfix(listener: Listener) -> TlsServer {
     TlsServer { running: Running::Postfix(Box::new(postfix)), port, starttls, truth: POSTFIX }
 }
 
-/// Dovecot as Debian has it, with an RSA certificate, for one protocol: IMAP, POP3, LMTP, or SMTP for its
-/// submission service.
+/// Dovecot as Debian has it, with an RSA certificate, for one protocol: IMAP, POP3, LMTP, ManageSieve, or SMTP
+/// for its submission service.
 #[must_use]
 pub fn dovecot(keys: &Keys, protocol: Protocol) -> TlsServer {
     require_root("Dovecot");
@@ -32,6 +32,7 @@ pub fn dovecot(keys: &Keys, protocol: Protocol) -> TlsServer {
         Protocol::Imap => ("imap", "imap-login", "dovecot-imapd"),
         Protocol::Pop3 => ("pop3", "pop3-login", "dovecot-pop3d"),
         Protocol::Lmtp => ("lmtp", "lmtp", "dovecot-lmtpd"),
+        Protocol::Sieve => ("sieve", "managesieve-login", "dovecot-managesieved"),
         Protocol::Smtp => ("submission", "submission-login", "dovecot-submissiond"),
         _ => panic!("{protocol:?} is no protocol of Dovecot"),
     };

@@ -9,28 +9,36 @@
 //! | [`gnutls`] | `gnutls-serv` | TLS 1.0 to 1.3: RC4, 3DES; one connection at a time |
 //! | [`java`] | Java 17 | SSLv3 to TLS 1.3: EXPORT, DES, RC4, NULL, anonymous |
 //! | [`tlslite`] | tlslite-ng | SSLv3 to TLS 1.2: RC4, NULL, 3DES; TLS 1.2 and 1.3 with ML-KEM |
-//! | [`mail`] | Postfix, Dovecot | SMTP, LMTP, IMAP and POP3, before TLS or in it |
+//! | [`mail`] | Postfix, Dovecot | SMTP, LMTP, IMAP, POP3 and ManageSieve, before TLS or in it |
 //! | [`configured`] | nginx, Apache, Postfix, Dovecot, Exim | what the lines of their configuration say, with a library that forbids nothing |
 //! | [`databases`] | MariaDB, PostgreSQL, OpenLDAP | TLS after a request of their protocol |
 //! | [`vsftpd`] | vsftpd | FTP with AUTH TLS |
+//! | [`chat`] | Prosody, InspIRCd | XMPP for clients and servers, IRC with STARTTLS |
+//! | [`inn`] | nnrpd of INN | NNTP with STARTTLS |
+//! | [`remote`] | xrdp, C-Kermit | RDP with TLS, Telnet with START_TLS |
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::acceptor::Acceptor;
 use crate::postfix::Postfix;
 use crate::process::{Daemon, Group, free_port};
 use crate::tls_probe::Target;
 use crate::tls_script::{Protocol, Version};
 
+pub mod chat;
 pub mod configured;
 pub mod databases;
 pub mod gnutls;
+pub mod inn;
 pub mod java;
 mod keys;
 pub mod mail;
 pub mod nginx;
 pub mod openssl;
+pub mod remote;
 pub mod tlslite;
 pub mod vsftpd;
 
@@ -56,6 +64,11 @@ pub struct TlsServer {
 enum Running {
     Daemon(Daemon),
     Postfix(Box<Postfix>),
+    /// A process for each connection.
+    PerConnection {
+        _acceptor: Acceptor,
+        log: PathBuf,
+    },
 }
 
 impl TlsServer {
@@ -125,6 +138,7 @@ impl TlsServer {
         match &self.running {
             Running::Daemon(daemon) => daemon.log_text(),
             Running::Postfix(postfix) => postfix.log(),
+            Running::PerConnection { log, .. } => std::fs::read_to_string(log).unwrap_or_default(),
         }
     }
 }

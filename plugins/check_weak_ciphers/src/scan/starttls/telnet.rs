@@ -26,23 +26,24 @@ pub(super) fn greets(greeting: &[u8]) -> bool {
     matches!(greeting, [IAC, WILL | DO, ..])
 }
 
+/// Servers that know the option ask for it first, and some drop what comes before they do; only where something else
+/// comes first it is for us to begin.
 pub(super) fn begin(stream: &mut (impl Read + Write)) -> Result<(), Stopped> {
-    stream.write_all(&[IAC, WILL, START_TLS])?;
     let mut parts = Parts { stream, greeting: Vec::new(), is_telnet: false, count: 0 };
-    let mut agreed = false;
+    let (mut willing, mut following) = (false, false);
     loop {
         let part = parts.next()?;
-        let follows = match part {
-            Part::Option(DONT, START_TLS) => {
-                return Err(Stopped::NotOffered("the server does not want START_TLS".to_owned()));
-            }
-            Part::Option(DO, START_TLS) => false,
-            Part::Held(held) if held == [START_TLS, FOLLOWS] => true,
-            Part::Option(..) | Part::Held(_) => continue,
-        };
-        if !agreed {
-            agreed = true;
-            parts.stream.write_all(&[IAC, SB, START_TLS, FOLLOWS, IAC, SE])?;
+        if let Part::Option(DONT, START_TLS) = part {
+            return Err(Stopped::NotOffered("the server does not want START_TLS".to_owned()));
+        }
+        if !willing {
+            willing = true;
+            parts.say(&[IAC, WILL, START_TLS]);
+        }
+        let follows = matches!(&part, Part::Held(held) if *held == [START_TLS, FOLLOWS]);
+        if !following && (follows || matches!(part, Part::Option(DO, START_TLS))) {
+            following = true;
+            parts.say(&[IAC, SB, START_TLS, FOLLOWS, IAC, SE]);
         }
         if follows {
             return Ok(());
@@ -56,6 +57,8 @@ enum Part {
     Option(u8, u8),
     /// A subnegotiation.
     Held(Vec<u8>),
+    /// Anything else.
+    Other,
 }
 
 struct Parts<'a, S> {
@@ -65,20 +68,23 @@ struct Parts<'a, S> {
     count: usize,
 }
 
-impl<S: Read> Parts<'_, S> {
+impl<S: Read + Write> Parts<'_, S> {
+    /// To whom has gone already: what was said before is still to be read.
+    fn say(&mut self, words: &[u8]) {
+        let _ = self.stream.write_all(words);
+    }
+
     fn next(&mut self) -> Result<Part, Stopped> {
-        loop {
-            if self.byte()? != IAC {
-                continue;
+        if self.byte()? != IAC {
+            return Ok(Part::Other);
+        }
+        match self.byte()? {
+            command @ WILL..=DONT => {
+                self.is_telnet = true;
+                Ok(Part::Option(command, self.byte()?))
             }
-            match self.byte()? {
-                command @ WILL..=DONT => {
-                    self.is_telnet = true;
-                    return Ok(Part::Option(command, self.byte()?));
-                }
-                SB => return self.held(),
-                _ => {}
-            }
+            SB => self.held(),
+            _ => Ok(Part::Other),
         }
     }
 
