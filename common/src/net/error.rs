@@ -41,12 +41,15 @@ pub struct ProbeError {
     pub text: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Every address could be reached, and nothing listens there.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 impl ProbeError {
     /// A failure of a kind in a phase.
     pub fn new(trouble: Trouble, phase: Phase, text: impl Into<String>) -> Self {
-        Self { trouble, phase, text: text.into(), hint: None }
+        Self { trouble, phase, text: text.into(), hint: None, refused: false }
     }
 
     /// A failure on our side, before or beside the network.

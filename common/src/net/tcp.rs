@@ -46,6 +46,7 @@ pub fn connect(
     deadline.enter(Phase::Connecting);
     let mut failed = Vec::new();
     let mut timed_out = false;
+    let mut refused = !addresses.is_empty();
     for (index, &address) in addresses.iter().enumerate() {
         let untried = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
         let share = deadline.remaining()? / untried;
@@ -61,6 +62,7 @@ pub fn connect(
             }
             Err(error) => {
                 timed_out = error.kind() == io::ErrorKind::TimedOut;
+                refused &= error.kind() == io::ErrorKind::ConnectionRefused;
                 let cause = if timed_out { "no answer".to_owned() } else { cause(&error) };
                 failed.push(Attempt { address, cause });
             }
@@ -71,7 +73,7 @@ pub fn connect(
     }
     let list: Vec<String> = failed.iter().map(|one| format!("{}: {}", one.address, one.cause)).collect();
     let text = format!("cannot connect to {}", list.join(", "));
-    Err(ProbeError::new(Trouble::Unreachable, Phase::Connecting, text))
+    Err(ProbeError { refused, ..ProbeError::new(Trouble::Unreachable, Phase::Connecting, text) })
 }
 
 /// Connects from one of our addresses; one that is not ours is our mistake, not the peer's.
@@ -222,6 +224,7 @@ mod tests {
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = connect(&[dead], None, &deadline(2000)).unwrap_err();
         assert_eq!(error.text, format!("cannot connect to {dead}: Connection refused"));
+        assert!(error.refused);
     }
 
     #[test]

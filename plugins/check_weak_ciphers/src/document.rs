@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::CheckWeakCiphers;
 use crate::advice;
+use crate::auto::Auto;
 use crate::certificate::SeenCertificates;
 use crate::fleet::{HostOutcome, SeenHost};
 use crate::groups::Group;
@@ -36,6 +37,9 @@ pub(crate) struct Document {
     /// Seconds.
     duration: f64,
     ports: Vec<Port>,
+    /// The ports that were passed over, where they were to be found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto: Option<Auto>,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,10 +186,12 @@ pub(crate) fn document(options: &CheckWeakCiphers, seen: &Seen, now: i64) -> Doc
             upcoming: options.policy.upcoming,
         },
         inventory: options.scan.inventory,
-        complete: ports.iter().all(|port| port.complete),
-        connections: ports.iter().map(|port| port.connections).sum(),
-        duration: ports.iter().map(|port| port.duration).sum(),
+        complete: !ports.is_empty() && ports.iter().all(|port| port.complete),
+        connections: seen.connections(),
+        // Nothing would add up to -0.
+        duration: ports.iter().fold(0.0, |sum, port| sum + port.duration),
         ports,
+        auto: seen.auto.clone(),
     }
 }
 

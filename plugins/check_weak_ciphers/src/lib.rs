@@ -7,6 +7,7 @@
 
 mod advice;
 mod alerts;
+mod auto;
 mod certificate;
 mod document;
 mod fleet;
@@ -117,6 +118,7 @@ impl Plugin for CheckWeakCiphers {
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("check_weak_ciphers -H www.example.org", "A web server by RFC 9325"),
         ("check_weak_ciphers -H mail.example.org -p 25,465,993", "A mail server, STARTTLS by the port"),
+        ("check_weak_ciphers -H mail.example.org -p auto", "Every well-known port of it that speaks TLS"),
         (
             "check_weak_ciphers -H www.example.org --inventory --json www.json",
             "All that is offered, for the record",
@@ -136,6 +138,7 @@ impl Plugin for CheckWeakCiphers {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
+        self.target.check()?;
         self.certificate.days.check()
     }
 
@@ -143,8 +146,10 @@ impl Plugin for CheckWeakCiphers {
         let judge = self.certificate.judge()?;
         let judge = judge.as_ref();
         Ok(match &self.target.targets_file {
-            Some(file) => Seen { ports: Vec::new(), fleet: fleet::scan(self, file, judge, deadline)? },
-            None => Seen { ports: probe::probe(self, judge, deadline)?, fleet: Vec::new() },
+            Some(file) => {
+                Seen { ports: Vec::new(), auto: None, fleet: fleet::scan(self, file, judge, deadline)? }
+            }
+            None => probe::probe(self, judge, deadline)?,
         })
     }
 
@@ -183,6 +188,7 @@ impl CheckWeakCiphers {
         let mut report = Report::new();
         let judged: Vec<Option<Counts>> =
             seen.ports.iter().map(|port| judge_port(self, port, run, &mut report)).collect();
+        auto::report(self, seen, run, &mut report);
         self.name_policy(&mut report);
         advice::report(self, seen, run.taken_at, &mut report);
         self.record(seen, &judged, run, &mut report);
@@ -212,7 +218,8 @@ impl CheckWeakCiphers {
     fn record(&self, seen: &Seen, judged: &[Option<Counts>], run: &Run, report: &mut Report) {
         let figure = |count: usize| u32::try_from(count).ok().map(f64::from);
         let sum = |of: fn(&Counts) -> usize| {
-            judged.iter().map(|counts| counts.as_ref().map(of)).sum::<Option<usize>>().and_then(figure)
+            let counts = judged.iter().map(|counts| counts.as_ref().map(of));
+            counts.reduce(|one, other| Some(one? + other?)).flatten().and_then(figure)
         };
         report.record(&BROKEN, sum(|counts| counts.broken));
         report.record(&WEAK, sum(|counts| counts.weak));
@@ -234,8 +241,8 @@ impl CheckWeakCiphers {
         if !self.certificate.no_cert {
             judge::certificate::record_days(seen, &self.certificate.days, run.taken_at, report);
         }
-        report.record(&CONNECTIONS, Some(seen.ports.iter().map(|port| f64::from(port.connections)).sum()));
-        if seen.ports.len() > 1 {
+        report.record(&CONNECTIONS, Some(f64::from(seen.connections())));
+        if seen.ports.len() > 1 || seen.auto.is_some() {
             for (port, counts) in seen.ports.iter().zip(judged) {
                 for (metric, of) in [
                     (&PORT_BROKEN, (|counts| counts.broken) as fn(&Counts) -> usize),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
-use common::cli::{BadValue, FamilyArgs};
+use common::cli::{BadValue, FamilyArgs, UsageError};
 use common::net::ProbeError;
 use common::net::tls::{ChainJudge, Trust};
 use common::proto::names::Host;
@@ -33,7 +33,7 @@ pub(crate) struct TargetArgs {
     /// It is one of the hosts of that file.
     #[arg(skip)]
     pub(crate) is_of_fleet: bool,
-    /// Ports to check, several with commas
+    /// Ports to check, several with commas; auto: those of the well-known ones that speak TLS
     #[arg(short, long, value_name = "PORTS", default_value = "443")]
     pub(crate) port: Ports,
     #[command(flatten)]
@@ -147,18 +147,36 @@ impl ScanArgs {
     }
 }
 
-/// Several ports, each once.
+/// Several ports, each once; none for those that are to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ports(pub(crate) Vec<u16>);
 
 /// Ports of one run.
 const MAX_PORTS: usize = 16;
 
+impl Ports {
+    pub(crate) const fn is_auto(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_auto() {
+            return f.write_str("auto");
+        }
+        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+    }
+}
+
 impl FromStr for Ports {
     type Err = BadValue;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut ports = Vec::new();
+        if text == "auto" {
+            return Ok(Self(ports));
+        }
         for one in text.split(',') {
             let plain = !one.is_empty() && one.bytes().all(|b| b.is_ascii_digit());
             match one.parse::<u16>() {
@@ -172,13 +190,6 @@ impl FromStr for Ports {
             return Err(BadValue::new(format!("more than {MAX_PORTS} ports")));
         }
         Ok(Self(ports))
-    }
-}
-
-impl fmt::Display for Ports {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ports: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        out.write_str(&ports.join(","))
     }
 }
 
@@ -211,6 +222,17 @@ impl fmt::Display for Starttls {
             Self::None => out.write_str("none"),
             Self::Protocol(protocol) => write!(out, "{protocol}"),
         }
+    }
+}
+
+impl TargetArgs {
+    /// One protocol for ports of all kinds would leave most of them unseen.
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        if self.port.is_auto() && self.starttls != Starttls::Auto {
+            let error = UsageError::new("--starttls", "goes with ports that are named, not with -p auto");
+            return Err(error.with_hint("-p auto finds out what is spoken before TLS"));
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use common::report::quote;
 
 use crate::CheckWeakCiphers;
 use crate::alerts;
+use crate::auto::Look;
 use crate::certificate::{Inspector, SeenCertificates};
 use crate::groups::{Group, GroupKind};
 use crate::options::{Required, Starttls};
@@ -20,26 +21,22 @@ use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
 use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
 use crate::scan::{Asked, Found, Mode, Rules, Scanner, Survey};
-use crate::seen::{Pick, Scan, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
+use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
 use crate::suites::{SUITES, Suite, suite_name};
 use crate::version::Version;
 
-/// Scans all ports, one after the other: the limit on connections is the host's.
+/// Scans all ports, or those that are found, one after the other: the limit on connections is the host's.
 pub(crate) fn probe(
     options: &CheckWeakCiphers,
     judge: Option<&ChainJudge>,
     deadline: &Deadline,
-) -> Result<Vec<SeenPort>, ProbeError> {
+) -> Result<Seen, ProbeError> {
     let rules = rules(&options.watchful_policy());
     let host =
         options.target.hostname.as_ref().ok_or_else(|| ProbeError::local("there is no host to check"))?;
     let name = options.target.sni.as_ref().unwrap_or(host);
-    let server_name = match name {
-        Host::Name(name) => Some(name.trim_end_matches('.')),
-        Host::Address(_) | Host::Scoped(_) => None,
-    };
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|_| ProbeError::local("cannot get random numbers from the system"))?;
+    let server_name = server_name(name);
+    let seed = seed()?;
     let deadline = before_judging(deadline);
     let gate = Gate::new(options.scan.limits());
     let sni = options.target.sni.as_ref();
@@ -51,17 +48,17 @@ pub(crate) fn probe(
         signatures: options.scan.signatures,
     };
 
-    let mut ports = Vec::new();
-    for &port in &options.target.port.0 {
+    let addresses_of = |port| resolve(host, port, options.target.family.family(), &deadline);
+    let endpoint_of = |port, addresses| Endpoint {
+        addresses,
+        address: OnceLock::new(),
+        starttls: options.target.starttls.on(port),
+        name: name.lookup_name().trim_end_matches('.').to_owned(),
+        patience: options.scan.handshake_timeout.0,
+        deadline: deadline.clone(),
+    };
+    let scan = |port, mut endpoint: Endpoint| {
         let started = Instant::now();
-        let mut endpoint = Endpoint {
-            addresses: resolve(host, port, options.target.family.family(), &deadline)?,
-            address: OnceLock::new(),
-            starttls: options.target.starttls.on(port),
-            name: name.lookup_name().trim_end_matches('.').to_owned(),
-            patience: options.scan.handshake_timeout.0,
-            deadline: deadline.clone(),
-        };
         let is_slow = asked.mode == Mode::Inventory && !options.target.is_of_fleet;
         let progress = Progress::new(options.place(port), is_slow);
         let survey = |endpoint: &Endpoint| {
@@ -78,16 +75,37 @@ pub(crate) fn probe(
         connections += inspected.as_ref().map_or(0, |one| one.connections);
         let certificates =
             inspected.map(|one| one.taken_down(|outcome| trouble(outcome, endpoint.starttls).text));
-        ports.push(SeenPort {
+        SeenPort {
             port,
             address: endpoint.address.get().map(std::net::SocketAddr::ip),
             starttls: endpoint.starttls,
             connections,
             seconds: started.elapsed().as_secs_f64(),
             scan: taken_down(result, endpoint.starttls, &asked, certificates),
-        });
+        }
+    };
+    if options.target.port.is_auto() {
+        let addresses = addresses_of(0)?;
+        let look = Look { addresses: &addresses, endpoint: &endpoint_of, server_name, gate: &gate, seed };
+        return Ok(look.probe(&scan));
     }
-    Ok(ports)
+    let ports = options.target.port.0.iter();
+    let ports = ports.map(|&port| Ok(scan(port, endpoint_of(port, addresses_of(port)?))));
+    Ok(Seen { ports: ports.collect::<Result<_, ProbeError>>()?, auto: None, fleet: Vec::new() })
+}
+
+/// What a hello may ask for.
+fn server_name(name: &Host) -> Option<&str> {
+    match name {
+        Host::Name(name) => Some(name.trim_end_matches('.')),
+        Host::Address(_) | Host::Scoped(_) => None,
+    }
+}
+
+fn seed() -> Result<[u8; 32], ProbeError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| ProbeError::local("cannot get random numbers from the system"))?;
+    Ok(seed)
 }
 
 /// What was seen so far must be judged and printed before the time is up.
@@ -224,7 +242,7 @@ fn pick(flight: &Flight) -> Pick {
 }
 
 /// An outcome that shows nothing, in words.
-fn trouble(outcome: &Outcome, starttls: Option<Protocol>) -> Trouble {
+pub(crate) fn trouble(outcome: &Outcome, starttls: Option<Protocol>) -> Trouble {
     let (kind, text) = match outcome {
         Outcome::Unreachable(error) => (TroubleKind::Unreachable, error.text.clone()),
         Outcome::Silent => (TroubleKind::Timeout, "no answer to a hello".to_owned()),

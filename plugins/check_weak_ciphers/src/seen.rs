@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auto::Auto;
 use crate::certificate::SeenCertificates;
 use crate::fleet::SeenHost;
 use crate::scan::Preference;
@@ -15,6 +16,9 @@ use crate::version::Version;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
     pub(crate) ports: Vec<SeenPort>,
+    /// What became of the other ports, where they were to be found.
+    #[serde(default)]
+    pub(crate) auto: Option<Auto>,
     /// The hosts of `--targets-file`, where there is one, with ports of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) fleet: Vec<SeenHost>,
@@ -113,6 +117,14 @@ pub(crate) enum TroubleKind {
     Violation,
     NeedsName,
     Spent,
+}
+
+impl Seen {
+    /// Connections made.
+    pub(crate) fn connections(&self) -> u32 {
+        let ports: u32 = self.ports.iter().map(|port| port.connections).sum();
+        ports + self.auto.as_ref().map_or(0, |auto| auto.connections)
+    }
 }
 
 impl SeenPort {

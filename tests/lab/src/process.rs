@@ -292,7 +292,8 @@ fn guard(group: u32) -> Child {
 /// Looks the port, of 127.0.0.1 or of every address, up in the kernel's table of listening
 /// sockets (state 0A).
 fn listens(port: u16) -> bool {
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has /proc");
+    // Of this thread, which may be in a network of its own.
+    let table = std::fs::read_to_string("/proc/thread-self/net/tcp").expect("Linux has /proc");
     let addresses = ["0100007F", "00000000"].map(|ip| format!("{ip}:{port:04X}"));
     let mut rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
     let ours = |address: &str| addresses.iter().any(|known| known == address);

@@ -40,10 +40,20 @@ impl Relay {
     /// direction: half of the round trip time.
     #[must_use]
     pub fn start(target: SocketAddr, delay: Duration) -> Self {
+        Self::listen(0, target, delay)
+    }
+
+    /// Starts a relay without a delay on this port of 127.0.0.1, in a network of its own where all are free.
+    #[must_use]
+    pub fn on(port: u16, target: SocketAddr) -> Self {
+        Self::listen(port, target, Duration::ZERO)
+    }
+
+    fn listen(port: u16, target: SocketAddr, delay: Duration) -> Self {
         assert!(target.ip().is_loopback(), "the lab stays on loopback");
         let census = Arc::new(Census::default());
         let counted = Arc::clone(&census);
-        let acceptor = Acceptor::start((Ipv4Addr::LOCALHOST, 0).into(), move |number, client, stop| {
+        let acceptor = Acceptor::start((Ipv4Addr::LOCALHOST, port).into(), move |number, client, stop| {
             let accepted = Instant::now();
             let _guest = client.local_addr().map(|local| counted.enter(local));
             // An error of a socket means that one side is gone.

@@ -56,6 +56,10 @@ pub(crate) fn scan(
     let text = read(file)?;
     let lines = lines::read(&text)
         .map_err(|bad| ProbeError::local(format!("cannot read {}: {bad}", file.display())))?;
+    for line in &lines {
+        let unfit = |error| ProbeError::local(format!("cannot read {}: {line}: {error}", file.display()));
+        options.aimed_at(line).target.check().map_err(unfit)?;
+    }
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, SeenHost)>> = Mutex::new(Vec::with_capacity(lines.len()));
     let progress = Progress::new(file.display().to_string(), true);
@@ -102,7 +106,7 @@ fn probe_host(aimed: &CheckWeakCiphers, judge: Option<&ChainJudge>, deadline: &D
         return HostOutcome::Failed(ProbeError::new(Trouble::Timeout, Phase::Starting, text));
     }
     match probe(aimed, judge, deadline) {
-        Ok(ports) => HostOutcome::Seen(Seen { ports, fleet: Vec::new() }),
+        Ok(seen) => HostOutcome::Seen(seen),
         Err(error) => HostOutcome::Failed(error),
     }
 }

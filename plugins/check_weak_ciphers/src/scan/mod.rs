@@ -117,6 +117,13 @@ pub(crate) struct Scanner<'a> {
     wavers: AtomicBool,
 }
 
+/// What a server of TLS has one of, if it has not only what is forbidden: AEAD and CBC, ECDHE, DHE and RSA.
+const COMMON_SUITES: [u16; 15] = [
+    0xc02f, 0xc02b, 0xc030, 0xc02c, 0xcca8, 0xcca9, 0x009e, 0x009f, 0xc013, 0xc014, 0x009c, 0x009d, 0x002f,
+    0x0035, 0x000a,
+];
+const COMMON_GROUPS: [u16; 3] = [29, 23, 24];
+
 /// How often a hello is sent that the server ends without a word.
 const TRIES: usize = 3;
 /// Before the second try; then twice as long each time.
@@ -145,6 +152,25 @@ impl<'a> Scanner<'a> {
     /// Connections made so far.
     pub(crate) fn connections(&self) -> u32 {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Sends one hello that everybody understands: whether there is TLS at all. How long it takes says nothing of the
+    /// server's strength, for others may be looked at beside it.
+    pub(crate) fn first_look(&self) -> Outcome {
+        let probe = Probe {
+            version: Version::Tls12,
+            suites: COMMON_SUITES.to_vec(),
+            groups: COMMON_GROUPS.to_vec(),
+            signatures: Vec::new(),
+            shares: false,
+        };
+        let pass = match self.enter() {
+            Ok(pass) => pass,
+            Err(outcome) => return outcome,
+        };
+        let outcome = self.send(&probe);
+        drop(pass);
+        outcome
     }
 
     /// Asks until nothing is left to ask, as much at a time as is allowed.
@@ -250,6 +276,14 @@ impl<'a> Scanner<'a> {
             Ok(pass) => pass,
             Err(outcome) => return outcome,
         };
+        let outcome = self.send(probe);
+        if matches!(outcome, Outcome::Accepted(_) | Outcome::Refused(_)) {
+            pass.answered();
+        }
+        outcome
+    }
+
+    fn send(&self, probe: &Probe) -> Outcome {
         let shares = if probe.shares { KeyShare::of(&probe.groups) } else { Vec::new() };
         let hello = ClientHello {
             version: probe.version,
@@ -262,11 +296,7 @@ impl<'a> Scanner<'a> {
             signatures: (!probe.signatures.is_empty()).then_some(&probe.signatures),
             padded_to: 0,
         };
-        let outcome = self.endpoint.ask(&hello, &self.random());
-        if matches!(outcome, Outcome::Accepted(_) | Outcome::Refused(_)) {
-            pass.answered();
-        }
-        outcome
+        self.endpoint.ask(&hello, &self.random())
     }
 
     fn enter(&self) -> Result<gate::Pass<'_>, Outcome> {

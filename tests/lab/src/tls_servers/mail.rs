@@ -27,6 +27,16 @@ pub fn postfix(listener: Listener) -> TlsServer {
 /// for its submission service.
 #[must_use]
 pub fn dovecot(keys: &Keys, protocol: Protocol) -> TlsServer {
+    start_dovecot(keys, protocol, false).behind(protocol)
+}
+
+/// The same with TLS at once, for IMAP or POP3.
+#[must_use]
+pub fn dovecot_at_once(keys: &Keys, protocol: Protocol) -> TlsServer {
+    start_dovecot(keys, protocol, true)
+}
+
+fn start_dovecot(keys: &Keys, protocol: Protocol, at_once: bool) -> TlsServer {
     require_root("Dovecot");
     let (name, service, package) = match protocol {
         Protocol::Imap => ("imap", "imap-login", "dovecot-imapd"),
@@ -38,13 +48,19 @@ pub fn dovecot(keys: &Keys, protocol: Protocol) -> TlsServer {
     };
     let _ = program(&format!("../lib/dovecot/{service}"), package);
     let identity = keys.identity(Auth::Rsa);
-    let server = TlsServer::start("dovecot", keys, DOVECOT, |port| {
+    TlsServer::start("dovecot", keys, DOVECOT, |port| {
         let folder = keys.folder().join(format!("dovecot-{port}"));
         let (base, certificate, key) =
             (folder.display(), identity.certificate.display(), identity.key.display());
         // Of the ports that a service has by itself all but one are taken away.
+        let (listener, unused, tls) = match protocol {
+            Protocol::Imap | Protocol::Pop3 if at_once => {
+                (format!("{name}s"), name.to_owned(), "\n    ssl = yes")
+            }
+            _ => (name.to_owned(), format!("{name}s"), ""),
+        };
         let other = match protocol {
-            Protocol::Imap | Protocol::Pop3 => format!("  inet_listener {name}s {{\n    port = 0\n  }}\n"),
+            Protocol::Imap | Protocol::Pop3 => format!("  inet_listener {unused} {{\n    port = 0\n  }}\n"),
             Protocol::Smtp => "  inet_listener submissions {\n    port = 0\n  }\n".to_owned(),
             _ => String::new(),
         };
@@ -69,8 +85,8 @@ userdb {{
   args = uid=65534 gid=65534 home=/nonexistent
 }}
 service {service} {{
-  inet_listener {name} {{
-    port = {port}
+  inet_listener {listener} {{
+    port = {port}{tls}
   }}
 {other}}}
 "
@@ -83,6 +99,5 @@ service {service} {{
         let mut command = Command::new(program("dovecot", "dovecot-core"));
         command.arg("-F").arg("-c").arg(config);
         command
-    });
-    server.behind(protocol)
+    })
 }
