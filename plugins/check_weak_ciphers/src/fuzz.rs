@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use crate::policy::Policy;
 use crate::scan::connection::{Outcome, read_flight, read_ssl2};
 use crate::scan::starttls::Protocol;
 
@@ -107,6 +108,11 @@ pub fn flight(stream: &mut impl Read) -> Shown {
 /// Reads what follows a CLIENT-HELLO of SSLv2.
 pub fn ssl2(stream: &mut impl Read) -> Shown {
     read_ssl2(stream).unwrap_or_else(|end| end).into()
+}
+
+/// Reads a policy's file: one line about it, or what is wrong, with the number of its line in front.
+pub fn policy(text: &str) -> Result<String, String> {
+    Policy::read(text, "own", "own.toml").map(|policy| policy.line())
 }
 
 /// The protocols of [`starttls`].

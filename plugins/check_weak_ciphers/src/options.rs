@@ -56,8 +56,8 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "NAME|FILE", default_value = "bcp195")]
     pub(crate) policy: PolicyChoice,
     /// List the policies with their sources and exit
-    #[arg(long, num_args = 0, default_missing_value = "", value_parser = PolicyList)]
-    pub(crate) list_policies: Option<()>,
+    #[arg(long, action = ArgAction::SetTrue, value_parser = PolicyList)]
+    pub(crate) list_policies: bool,
     /// Count what newer texts than the policy's forbid as well, and what it allows for a time only
     #[arg(long)]
     pub(crate) upcoming: bool,
@@ -271,9 +271,18 @@ impl FromStr for PolicyChoice {
 pub(crate) struct PolicyList;
 
 impl TypedValueParser for PolicyList {
-    type Value = ();
+    type Value = bool;
 
-    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, _: &OsStr) -> Result<(), clap::Error> {
+    /// Of a flag: false by default, true when it is there.
+    fn parse_ref(
+        &self,
+        _: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<bool, clap::Error> {
+        if value != "true" {
+            return Ok(false);
+        }
         let lines: String = Policy::all().iter().map(|policy| format!("{}\n", policy.line())).collect();
         Err(clap::Error::raw(ErrorKind::DisplayVersion, lines))
     }

@@ -25,6 +25,7 @@ pub mod sslv2_hello;
 pub mod starttls;
 pub mod tls_flight;
 pub mod weak_certificate;
+pub mod weak_policy;
 
 mod wire;
 
@@ -32,7 +33,7 @@ mod wire;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("dns_message", dns_message::run),
     ("ini", ini::run),
     ("range", range::run),
@@ -46,4 +47,5 @@ pub const TARGETS: [Target; 13] = [
     ("starttls", starttls::run),
     ("tls_flight", tls_flight::run),
     ("weak_certificate", weak_certificate::run),
+    ("weak_policy", weak_policy::run),
 ];
