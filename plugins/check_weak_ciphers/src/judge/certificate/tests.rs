@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::certificate::tests::{certificate, chain};
-use crate::policy::Class;
+use crate::policy::{Class, Moment};
 
 /// Within the life of all test certificates: none ends before 700,000.
 const NOW: i64 = 100_000;
@@ -122,6 +122,67 @@ fn the_policy_says_what_is_small() {
     let found = judge(&strict, &seen, NOW);
     assert_eq!(found.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [FindingKind::RsaSmall; 2]);
     assert!(found[0].1.ends_with("has less than 3000 bits"));
+}
+
+/// By a policy in a file, in a year; the leaf and what signed it are RSA 2048, signed with SHA-256.
+fn by_file(text: &str, year: i64, days: i64) -> Vec<String> {
+    let policy = Policy::read(text, "own", "own").unwrap().in_force(Moment::Year(year));
+    let mut chain = chain(Some(vec![0, 1]));
+    for one in chain.certificates.iter_mut().flatten() {
+        one.seen.not_after = one.seen.not_before + days * DAY;
+    }
+    let found = judge(&policy, &SeenCertificates { chains: vec![chain], incomplete: None }, NOW);
+    found.into_iter().map(|(kind, text)| format!("{}: {text}", kind.name())).collect()
+}
+
+#[test]
+fn policy_lists_keys_signatures_and_days() {
+    let (leaf, middle) = ("\"CN=leaf\" RSA 2048", "\"CN=middle\" RSA 2048");
+    let signed = "is signed with sha256WithRSAEncryption";
+    for (text, days, expected) in [
+        ("certificate.keys = ['RSA']", 9, vec![]),
+        ("certificate.keys = ['EC *']", 9, vec![format!("certificate_key: {leaf}")]),
+        ("certificate.signatures = ['sha256*']", 9, vec![]),
+        ("certificate.signatures = ['sha384*']", 9, vec![format!("certificate_signature: {leaf} {signed}")]),
+        (
+            "certificate.chain_signatures = ['sha384*']",
+            9,
+            vec![
+                format!("certificate_signature: {leaf} {signed}"),
+                format!("certificate_signature: {middle} {signed}"),
+            ],
+        ),
+        // Once, though both lists leave it out.
+        (
+            "certificate.chain_signatures = ['sha384*']\ncertificate.signatures = ['sha384*']",
+            9,
+            vec![
+                format!("certificate_signature: {leaf} {signed}"),
+                format!("certificate_signature: {middle} {signed}"),
+            ],
+        ),
+        ("certificate.days = 90", 90, vec![]),
+        (
+            "certificate.days = 90",
+            91,
+            vec![format!("certificate_lifetime: {leaf} is made for 91 days, more than 90")],
+        ),
+    ] {
+        assert_eq!(by_file(text, 2026, days), expected, "{text}");
+    }
+}
+
+#[test]
+fn policy_ends_of_keys_and_signatures() {
+    let text = "[[ends]]\nuntil = 2027\nkeys = ['RSA']\nsignatures = ['sha256*']\n";
+    let kinds = |year: i64| -> Vec<String> {
+        let found = by_file(text, year, 9);
+        found.iter().map(|text| text.split_once(':').unwrap().0.to_owned()).collect()
+    };
+    assert_eq!(kinds(2026), Vec::<String>::new());
+    assert_eq!(kinds(2027), ["ends_soon"; 3]);
+    assert!(by_file(text, 2027, 9).iter().all(|text| text.ends_with("(until 2027)")));
+    assert_eq!(kinds(2028), ["certificate_signature", "certificate_signature", "certificate_key"]);
 }
 
 #[test]
