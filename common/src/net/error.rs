@@ -42,7 +42,7 @@ pub struct ProbeError {
     /// What to do about it.
     pub hint: Option<String>,
     /// Every address could be reached, and nothing listens there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
 }
 
