@@ -43,7 +43,7 @@ fn every_finding_has_advice() {
         .filter(|(kind, ..)| note(*kind).is_none() && of(*kind, 8443, None).next().is_none())
         .map(|(_, name, _)| name)
         .collect();
-    assert_eq!(without, ["protocol_violation", "tls1_3", "client_preference"]);
+    assert_eq!(without, ["protocol_violation", "ends_soon", "tls1_3", "client_preference"]);
 }
 
 /// A line can be pasted: it is one line, has no blanks around it, and ends as its program's lines do.
