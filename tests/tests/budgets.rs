@@ -182,7 +182,8 @@ fn weak_ciphers_start_instructions() {
 
 #[test]
 fn weak_ciphers_size() {
-    is_small("check_weak_ciphers", 2_600_000);
+    // Of it the page of --html has some 60 kB, and the reader of JSON that --baseline needs as much.
+    is_small("check_weak_ciphers", 2_700_000);
 }
 
 #[test]

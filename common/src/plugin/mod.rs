@@ -89,6 +89,16 @@ pub trait Plugin: Parser {
         None
     }
 
+    /// A file to write [`Plugin::page`] to.
+    fn page_file(&self) -> Option<&Path> {
+        None
+    }
+
+    /// A report for people, whole and in whatever form they read.
+    fn page(&self, _ended: &Ended<'_, Self::Seen>) -> String {
+        String::new()
+    }
+
     /// The states of all conditions in this run.
     fn states(&self) -> StateTable {
         let mut states = StateTable::new(Self::CONDITIONS);
@@ -109,6 +119,19 @@ pub struct Run {
     pub taken_at: i64,
     /// The states of this run.
     pub states: StateTable,
+}
+
+/// A run that has come to its end, for those who report on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a, S> {
+    /// What the probe saw, or why it saw nothing.
+    pub seen: Result<&'a S, &'a ProbeError>,
+    /// How that was judged.
+    pub report: &'a Report,
+    /// The state that is printed, by `--map-state`.
+    pub state: State,
+    /// What the evaluation knew besides.
+    pub run: &'a Run,
 }
 
 /// Seconds of the whole run; every plugin reports it.

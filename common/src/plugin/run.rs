@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exit;
 use super::files::write_atomically;
 use super::watchdog;
-use super::{Plugin, Run, TIME};
+use super::{Ended, Plugin, Run, TIME};
 use crate::cli::{Parsed, RunArgs, UsageError, parse};
 use crate::net::{Deadline, ProbeError, Trouble, cause};
 use crate::report::{
@@ -117,6 +117,13 @@ fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
         && let Err(error) = write_atomically(path, format!("{document:#}\n").as_bytes(), 0o644)
     {
         report.add(unwritten("--json", path, &error));
+    }
+    if let Some(path) = plugin.page_file() {
+        let state = args.mapped(report.state());
+        let page = plugin.page(&Ended { seen: seen.as_ref(), report: &report, state, run: &run });
+        if let Err(error) = write_atomically(path, page.as_bytes(), 0o644) {
+            report.add(unwritten("--html", path, &error));
+        }
     }
     printer.finish(report, elapsed, document.as_ref())
 }

@@ -116,10 +116,17 @@ pub(crate) struct Lines {
     pub(crate) starttls: Option<Protocol>,
 }
 
+impl Lines {
+    /// Each program with its lines.
+    pub(crate) fn each(self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        of(self.kind, self.port, self.starttls)
+    }
+}
+
 impl Serialize for Lines {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (software, lines) in of(self.kind, self.port, self.starttls) {
+        for (software, lines) in self.each() {
             map.serialize_entry(software, lines)?;
         }
         map.end()
@@ -130,7 +137,7 @@ impl Serialize for Lines {
 pub(crate) fn report(options: &CheckWeakCiphers, seen: &Seen, now: i64, report: &mut Report) {
     let mut found: Vec<(&Topic, Vec<FindingKind>, Vec<&SeenPort>)> = Vec::new();
     for port in &seen.ports {
-        let counting = port.tls().map(|tls| hits(options, tls, now)).unwrap_or_default();
+        let counting = hits(options, port, now);
         for kind in counting.into_iter().filter(|hit| hit.state > State::Ok).map(|hit| hit.kind) {
             let Some(topic) = table::topic(kind) else { continue };
             let at = found.iter().position(|(known, ..)| *known == topic).unwrap_or_else(|| {

@@ -240,6 +240,7 @@ impl Looked {
             connections: 0,
             seconds: 0.0,
             scan: Scan::NoTls(self.trouble()),
+            baseline: None,
         }
     }
 }

@@ -1,14 +1,20 @@
 //! The document of `--json` and of `data` in `--output json`: everything that was seen, with its judgement.
 
+mod page;
+
 use std::borrow::Cow;
 
 use common::plugin::Plugin as _;
 use common::report::State;
 use serde::Serialize;
 
+pub(crate) use page::page;
+
 use crate::CheckWeakCiphers;
 use crate::advice;
 use crate::auto::Auto;
+use crate::baseline::Differences;
+use crate::calendar::timestamp;
 use crate::certificate::SeenCertificates;
 use crate::fleet::{HostOutcome, SeenHost};
 use crate::groups::Group;
@@ -22,14 +28,20 @@ use crate::suites::{Sslv2Kind, Suite, suite_name};
 use crate::version::Version;
 
 /// Grows with changes that break readers.
-const SCHEMA: u8 = 1;
+pub(crate) const SCHEMA: u8 = 1;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
     schema: u8,
+    /// Name and version of the program.
+    tool: &'static str,
+    /// RFC 3339.
+    taken_at: String,
     target: String,
     sni: Option<String>,
     policy: PolicyName,
+    /// Options that go over the policy.
+    adjustments: Vec<String>,
     /// All suites, or only what a verdict needs.
     inventory: bool,
     complete: bool,
@@ -71,6 +83,9 @@ struct Port {
     /// Null where they were not to be judged.
     certificates: Option<SeenCertificates>,
     findings: Vec<Finding>,
+    /// Left out without a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<Differences>,
     post_quantum: Option<bool>,
     fallback_scsv: Option<bool>,
     intolerant: bool,
@@ -175,6 +190,8 @@ pub(crate) fn document(options: &CheckWeakCiphers, seen: &Seen, now: i64) -> Doc
     let ports: Vec<Port> = seen.ports.iter().map(|port| port_entry(options, &policy, port, now)).collect();
     Document {
         schema: SCHEMA,
+        tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        taken_at: timestamp(now),
         target: options.target(),
         sni: options.target.sni.as_ref().map(ToString::to_string),
         policy: PolicyName {
@@ -185,7 +202,8 @@ pub(crate) fn document(options: &CheckWeakCiphers, seen: &Seen, now: i64) -> Doc
             note: policy.note.map(Cow::into_owned),
             upcoming: options.policy.upcoming,
         },
-        inventory: options.scan.inventory,
+        adjustments: options.adjustments(),
+        inventory: options.scan.is_inventory(),
         complete: !ports.is_empty() && ports.iter().all(|port| port.complete),
         connections: seen.connections(),
         // Nothing would add up to -0.
@@ -211,7 +229,8 @@ fn port_entry(options: &CheckWeakCiphers, policy: &Policy, port: &SeenPort, now:
         protocols: tls.map(|tls| protocols(policy, tls)).unwrap_or_default(),
         groups: tls.map(groups).unwrap_or_default(),
         certificates: tls.and_then(|tls| tls.certificates.clone()),
-        findings: tls.map(|tls| findings(options, port, tls, now)).unwrap_or_default(),
+        findings: findings(options, port, now),
+        differences: tls.and_then(|tls| Some(port.baseline.as_ref()?.differences(tls))),
         post_quantum: tls.and_then(|tls| tls.post_quantum),
         fallback_scsv: tls.and_then(|tls| tls.fallback_scsv),
         intolerant: tls.is_some_and(|tls| tls.intolerant),
@@ -298,8 +317,8 @@ fn groups(tls: &SeenTls) -> Vec<Agreement> {
         .collect()
 }
 
-fn findings(options: &CheckWeakCiphers, port: &SeenPort, tls: &SeenTls, now: i64) -> Vec<Finding> {
-    hits(options, tls, now)
+fn findings(options: &CheckWeakCiphers, port: &SeenPort, now: i64) -> Vec<Finding> {
+    hits(options, port, now)
         .into_iter()
         .map(|hit| Finding {
             id: hit.kind.name(),

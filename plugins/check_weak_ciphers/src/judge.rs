@@ -10,6 +10,7 @@ use common::plugin::Run;
 use common::report::{Condition, Finding, Report, State};
 
 use crate::CheckWeakCiphers;
+use crate::baseline::{Difference, Differences, What};
 use crate::certificate::SeenCertificates;
 use crate::groups::Group;
 use crate::options::Required;
@@ -29,6 +30,8 @@ pub(crate) struct Counts {
     pub(crate) protocols: usize,
     /// Pairs of version and suite; all of them in an inventory only.
     pub(crate) suites: usize,
+    /// What the baseline does not have.
+    pub(crate) new: usize,
 }
 
 impl Add for Counts {
@@ -41,6 +44,7 @@ impl Add for Counts {
             policy: self.policy + other.policy,
             protocols: self.protocols + other.protocols,
             suites: self.suites + other.suites,
+            new: self.new + other.new,
         }
     }
 }
@@ -61,6 +65,8 @@ pub(crate) struct Hit {
     pub(crate) versions: Vec<Version>,
     /// Suites, groups, sizes: on what it was found.
     pub(crate) evidence: Vec<String>,
+    /// What to do about it. Each line is a paragraph; backticks hold what is to be typed.
+    pub(crate) hint: Option<&'static str>,
 }
 
 /// Judges one port; `None` counts nothing because nothing was seen.
@@ -84,7 +90,7 @@ pub(crate) fn judge_port(
     if tls.ends {
         report.note("ends_connections", format!("{place} refuses by ending connections, not by alerts"));
     }
-    let hits = hits(options, tls, run.taken_at);
+    let hits = hits(options, port, run.taken_at);
     let counts = counts(tls, &hits);
     for finding in findings(&hits, &place) {
         report.add(finding);
@@ -94,11 +100,12 @@ pub(crate) fn judge_port(
     }
     let gaps = gaps(tls, &place, run);
     if gaps.is_empty() {
-        judge_rest(options, tls, counts, &place, run, report);
+        judge_rest(options, port, counts, run, report);
     }
     for gap in gaps {
         report.add(gap);
     }
+    compare(port, tls, &place, report);
     list(options, tls, &place, report);
     Some(counts)
 }
@@ -129,8 +136,9 @@ fn no_tls(options: &CheckWeakCiphers, trouble: &Trouble, place: &str, run: &Run)
 fn findings(hits: &[Hit], place: &str) -> Vec<Finding> {
     let mut sorted: Vec<&Hit> = hits.iter().collect();
     sorted.sort_by_key(|hit| std::cmp::Reverse((hit.state, hit.class)));
-    let others: Vec<&str> =
+    let mut others: Vec<&str> =
         sorted.iter().skip(1).filter(|hit| hit.state > State::Ok).map(|hit| hit.kind.name()).collect();
+    others.dedup();
     let mut findings: Vec<Finding> = sorted.iter().map(|hit| hit.finding(place)).collect();
     if let Some(first) = findings.first_mut().filter(|_| !others.is_empty()) {
         first.text.push_str(&format!("; also {}", others.join(", ")));
@@ -152,8 +160,9 @@ fn gaps(tls: &SeenTls, place: &str, run: &Run) -> Vec<Finding> {
     scans.chain(checks).map(|text| Finding::new("incomplete", state, text)).collect()
 }
 
-/// Everything found at a server, by the policy and the options, at a time (Unix).
-pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<Hit> {
+/// Everything found at a port, by the policy and the options, at a time (Unix).
+pub(crate) fn hits(options: &CheckWeakCiphers, port: &SeenPort, now: i64) -> Vec<Hit> {
+    let Some(tls) = port.tls() else { return Vec::new() };
     let policy = options.policy_at(now);
     let mut found = Hits::default();
     if let Some(reason) = policy.judge_version(Version::Ssl2).filter(|_| tls.ssl2.is_some()) {
@@ -205,6 +214,9 @@ pub(crate) fn hits(options: &CheckWeakCiphers, tls: &SeenTls, now: i64) -> Vec<H
     for kind in missing(tls) {
         found.note(policy.judge(kind), None, String::new());
     }
+    if let Some(baseline) = &port.baseline {
+        found.note_differences(options, &policy, &baseline.differences(tls));
+    }
     found.judged(options, &policy)
 }
 
@@ -231,22 +243,44 @@ fn missing(tls: &SeenTls) -> impl Iterator<Item = FindingKind> {
     .flatten()
 }
 
-/// Findings by their kind.
+/// Findings by their kind; those of a difference to the baseline by version as well.
 #[derive(Default)]
-struct Hits(BTreeMap<FindingKind, Hit>);
+struct Hits(BTreeMap<(FindingKind, Option<Version>), Hit>);
 
 impl Hits {
     fn note(&mut self, reason: Reason, version: Option<Version>, mut evidence: String) {
         if let Some(until) = reason.until {
             evidence.push_str(&format!(" (until {until})"));
         }
-        let hit = self.0.entry(reason.kind).or_insert_with(|| Hit {
+        self.note_by((reason.kind, None), reason, version, evidence);
+    }
+
+    /// What is new counts even if the policy allows it, unless the operator takes no interest in the suite.
+    fn note_differences(&mut self, options: &CheckWeakCiphers, policy: &Policy, differences: &Differences) {
+        let is_ignored = |one: &&Difference| one.suite().is_some_and(|code| options.ignores_suite(code));
+        let new = differences.new.iter().filter(|one| !is_ignored(one)).map(|one| (one.new_kind(), one));
+        let gone = differences.gone.iter().filter(|one| !is_ignored(one)).map(|one| (one.gone_kind(), one));
+        for (kind, one) in new.chain(gone) {
+            let reason = policy.judge_difference(kind);
+            self.note_by((kind, one.version), reason, one.version, one.evidence());
+        }
+    }
+
+    fn note_by(
+        &mut self,
+        key: (FindingKind, Option<Version>),
+        reason: Reason,
+        version: Option<Version>,
+        evidence: String,
+    ) {
+        let hit = self.0.entry(key).or_insert_with(|| Hit {
             kind: reason.kind,
             class: reason.class,
             state: State::Ok,
             attacks: Vec::new(),
             versions: Vec::new(),
             evidence: Vec::new(),
+            hint: None,
         });
         hit.class = hit.class.max(reason.class);
         for attack in reason.attacks {
@@ -275,11 +309,22 @@ impl Hits {
             None => hit.class.state(strictness),
         };
         let kept = self.0.into_values().filter(|hit| !options.ignores(hit.kind));
-        kept.map(|hit| Hit { state: state(&hit), ..hit }).collect()
+        let judged = kept.map(|hit| Hit { state: state(&hit), ..hit });
+        judged
+            .map(|hit| {
+                let hint = certificate::hint(hit.kind).filter(|_| hit.state != State::Ok);
+                Hit { hint, ..hit }
+            })
+            .collect()
     }
 }
 
 impl Hit {
+    /// How many things it was found on.
+    fn size(&self) -> usize {
+        self.evidence.len().max(1)
+    }
+
     /// `mail:25: rc4 (RC4) in TLS1.0, TLS1.2: RC4-SHA, RC4-MD5`.
     fn finding(&self, place: &str) -> Finding {
         let attacks: Vec<&str> = self.attacks.iter().map(|attack| attack.name()).collect();
@@ -295,7 +340,7 @@ impl Hit {
         let evidence = if shown.is_empty() { String::new() } else { format!(": {shown}{more}") };
         let text = format!("{place}: {}{attacks}{versions}{evidence}", self.kind.name());
         let finding = Finding::new(self.kind.name(), self.state, text);
-        match certificate::hint(self.kind).filter(|_| self.state != State::Ok) {
+        match self.hint {
             Some(hint) => finding.with_hint(hint),
             None => Finding { is_note: self.state == State::Ok, ..finding },
         }
@@ -313,18 +358,14 @@ fn counts(tls: &SeenTls, hits: &[Hit]) -> Counts {
         policy: of_class(Class::Policy),
         protocols: tls.offered().count() + usize::from(tls.ssl2.is_some()),
         suites: tls.ssl2_kinds().count() + tls.versions.iter().map(|seen| seen.suites.len()).sum::<usize>(),
+        new: hits.iter().filter(|hit| hit.kind.is_new()).map(Hit::size).sum(),
     }
 }
 
 /// What a complete scan says where nothing was found.
-fn judge_rest(
-    options: &CheckWeakCiphers,
-    tls: &SeenTls,
-    counts: Counts,
-    place: &str,
-    run: &Run,
-    report: &mut Report,
-) {
+fn judge_rest(options: &CheckWeakCiphers, port: &SeenPort, counts: Counts, run: &Run, report: &mut Report) {
+    let Some(tls) = port.tls() else { return };
+    let place = options.place(port.port);
     for required in &options.policy.require {
         // It could not be found out, so nobody says that it is there.
         if *required == Required::PostQuantum && tls.post_quantum.is_none() && counts.protocols > 0 {
@@ -338,8 +379,34 @@ fn judge_rest(
     } else if counts.broken + counts.weak + counts.policy == 0 {
         let names: Vec<&str> = tls.offered().map(|seen| seen.version.name()).collect();
         let policy = options.policy_at(run.taken_at);
-        let text = format!("{place} offers {} and nothing that {} forbids", names.join(" and "), policy.name);
+        let mut text =
+            format!("{place} offers {} and nothing that {} forbids", names.join(" and "), policy.name);
+        if let Some(baseline) = port.baseline.as_ref().filter(|_| counts.new == 0) {
+            text.push_str(&format!(", nothing new since {}", baseline.taken_at));
+        }
         report.find("compliant", State::Ok, text);
+    }
+}
+
+/// Says what was compared, and names in full what a sentence cannot hold.
+fn compare(port: &SeenPort, tls: &SeenTls, place: &str, report: &mut Report) {
+    let Some(differences) = port.baseline.as_ref().map(|baseline| baseline.differences(tls)) else { return };
+    let Differences { since, new, gone } = &differences;
+    report.context(
+        0,
+        format!("{place} against the inventory of {since}: {} new, {} gone", new.len(), gone.len()),
+    );
+    for (word, all) in [("new", new), ("gone", gone)] {
+        for version in Version::ALL {
+            let suites: Vec<&str> = all
+                .iter()
+                .filter(|one| one.what == What::Suite && one.version == Some(version))
+                .map(|one| one.name.as_str())
+                .collect();
+            if suites.len() > SHOWN {
+                report.context(0, format!("{place} {version}, {word}: {}", suites.join(", ")));
+            }
+        }
     }
 }
 

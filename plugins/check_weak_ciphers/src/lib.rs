@@ -8,6 +8,8 @@
 mod advice;
 mod alerts;
 mod auto;
+mod baseline;
+mod calendar;
 mod certificate;
 mod document;
 mod fleet;
@@ -42,7 +44,7 @@ use std::time::Duration;
 use clap::Parser;
 use common::cli::{RunArgs, UsageError};
 use common::net::{Deadline, ProbeError};
-use common::plugin::{CERT_DAYS, Plugin, Run};
+use common::plugin::{CERT_DAYS, Ended, Plugin, Run};
 use common::proto::names::Host;
 use common::report::{Condition, Metric, Perfdata, Report, State, StateTable, Thresholds};
 use serde_json::Value;
@@ -79,6 +81,8 @@ const SUITES: Metric = Metric::count("suites", "pairs of version and suite; with
 const PQC: Metric =
     Metric::count("pqc", "1 when every port has a post-quantum group; left out when not known");
 const DH_BITS: Metric = Metric::count("dh_bits", "smallest prime seen, in bits; left out when none was");
+const NEW: Metric =
+    Metric::count("new", "what the baseline does not have: protocols, suites, groups, certificate keys");
 const CONNECTIONS: Metric = Metric::count("connections", "connections made");
 const PORT_BROKEN: Metric = Metric::count("<port>.broken", "as broken, for each of several ports");
 const PORT_WEAK: Metric = Metric::count("<port>.weak", "as weak, for each of several ports");
@@ -94,6 +98,7 @@ impl Plugin for CheckWeakCiphers {
         PQC,
         DH_BITS,
         CERT_DAYS,
+        NEW,
         CONNECTIONS,
         fleet::HOSTS,
         fleet::HOSTS_OK,
@@ -110,10 +115,11 @@ impl Plugin for CheckWeakCiphers {
         (State::Ok, "nothing that the policy forbids is offered, and that was proved"),
         (State::Warning, "something weak or off the policy's list is offered"),
         (State::Warning, "a certificate ends soon or has a weak key or signature"),
+        (State::Warning, "something is offered that the inventory of --baseline does not have"),
         (State::Critical, "something broken is offered; STARTTLS, asked for by name, is not"),
         (State::Critical, "a certificate has expired, is not trusted or not for this name"),
         (State::Unknown, "the scan could not be completed: unreachable, not TLS, cut off, timeout"),
-        (State::Unknown, "wrong options, the name does not resolve"),
+        (State::Unknown, "wrong options, the name does not resolve, a --baseline that cannot be compared"),
     ];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
         ("check_weak_ciphers -H www.example.org", "A web server by RFC 9325"),
@@ -123,6 +129,7 @@ impl Plugin for CheckWeakCiphers {
             "check_weak_ciphers -H www.example.org --inventory --json www.json",
             "All that is offered, for the record",
         ),
+        ("check_weak_ciphers -H www.example.org --baseline www.json", "What is new since then is a WARNING"),
     ];
     type Seen = Seen;
 
@@ -139,6 +146,20 @@ impl Plugin for CheckWeakCiphers {
 
     fn check_options(&self) -> Result<(), UsageError> {
         self.target.check()?;
+        let scan = &self.scan;
+        if scan.html.is_some() && scan.html == scan.json {
+            return Err(UsageError::new("--html", "cannot be the file of --json"));
+        }
+        if scan.baseline.is_some() && self.target.port.is_auto() {
+            return Err(UsageError::new("--baseline", "goes with ports that are named, not with -p auto"));
+        }
+        let mut written = [&scan.json, &scan.html].into_iter().flatten();
+        if let Some(baseline) = &scan.baseline
+            && written.any(|path| baseline::is_same(baseline, path))
+        {
+            let text = "is written in the same run: what is new would be known to the next one";
+            return Err(UsageError::new("--baseline", text));
+        }
         self.certificate.days.check()
     }
 
@@ -168,6 +189,14 @@ impl Plugin for CheckWeakCiphers {
 
     fn document_file(&self) -> Option<&Path> {
         self.scan.json.as_deref()
+    }
+
+    fn page_file(&self) -> Option<&Path> {
+        self.scan.html.as_deref()
+    }
+
+    fn page(&self, ended: &Ended<'_, Seen>) -> String {
+        document::page(self, ended)
     }
 
     fn states(&self) -> StateTable {
@@ -225,8 +254,11 @@ impl CheckWeakCiphers {
         report.record(&WEAK, sum(|counts| counts.weak));
         report.record(&POLICY, sum(|counts| counts.policy));
         report.record(&PROTOCOLS, sum(|counts| counts.protocols));
-        if self.scan.inventory {
+        if self.scan.is_inventory() {
             report.record(&SUITES, sum(|counts| counts.suites));
+        }
+        if self.scan.baseline.is_some() {
+            report.record(&NEW, sum(|counts| counts.new));
         }
         let tls = || seen.ports.iter().map(SeenPort::tls);
         if let Some(has) =
@@ -276,6 +308,18 @@ impl CheckWeakCiphers {
                 format!("--upcoming changes nothing: {} has nothing upcoming", policy.name),
             );
         }
+    }
+
+    /// What the operator says over the policy's head, as it was said: without it nobody can tell what a result is worth.
+    fn adjustments(&self) -> Vec<String> {
+        let PolicyArgs { upcoming, strict, require, ignore, severity, .. } = &self.policy;
+        let flags =
+            [(*upcoming, "--upcoming"), (*strict, "--strict"), (self.certificate.no_cert, "--no-cert")];
+        let flags = flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, name)| name.to_owned());
+        let require = require.iter().map(|what| format!("--require {what}"));
+        let ignore = ignore.iter().map(|what| format!("--ignore {what}"));
+        let severity = severity.iter().map(|one| format!("--severity {}={}", one.kind.name(), one.state));
+        flags.chain(require).chain(ignore).chain(severity).collect()
     }
 
     fn ignores(&self, kind: FindingKind) -> bool {

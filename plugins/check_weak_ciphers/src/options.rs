@@ -113,9 +113,15 @@ pub(crate) struct ScanArgs {
     /// List the signature schemes of TLS 1.2 too, some ten connections more
     #[arg(long, requires = "inventory")]
     pub(crate) signatures: bool,
+    /// Compare with the --json document of an earlier inventory: what is new is WARNING; implies --inventory
+    #[arg(long, value_name = "FILE", conflicts_with = "targets_file")]
+    pub(crate) baseline: Option<PathBuf>,
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write a report for people to this file: one page of HTML, to read or to print
+    #[arg(long, value_name = "FILE", conflicts_with = "targets_file")]
+    pub(crate) html: Option<PathBuf>,
     /// Connections at a time at most; fewer where the server is slower for it
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) max_conns: u8,
@@ -143,7 +149,12 @@ impl ScanArgs {
     }
 
     pub(crate) const fn mode(&self) -> Mode {
-        if self.inventory { Mode::Inventory } else { Mode::Verdict }
+        if self.is_inventory() { Mode::Inventory } else { Mode::Verdict }
+    }
+
+    /// Whether everything is asked for. What a verdict leaves out cannot be compared.
+    pub(crate) const fn is_inventory(&self) -> bool {
+        self.inventory || self.baseline.is_some()
     }
 }
 
@@ -324,6 +335,15 @@ impl FromStr for Ignored {
     }
 }
 
+impl fmt::Display for Ignored {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Finding(kind) => kind.name(),
+            Self::Suites(pattern) => pattern,
+        })
+    }
+}
+
 /// What `--require` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Required {
@@ -342,6 +362,16 @@ impl FromStr for Required {
             "fs" => Ok(Self::ForwardSecrecy),
             _ => Err(BadValue::new(format!("'{text}' is not one of pqc, tls1.3, fs"))),
         }
+    }
+}
+
+impl fmt::Display for Required {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::PostQuantum => "pqc",
+            Self::Tls13 => "tls1.3",
+            Self::ForwardSecrecy => "fs",
+        })
     }
 }
 

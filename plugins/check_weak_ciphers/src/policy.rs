@@ -168,7 +168,7 @@ impl Class {
     pub(crate) fn state(self, strictness: Strictness) -> State {
         match (self, strictness) {
             (Self::Note, _) => State::Ok,
-            (Self::Policy, Strictness::Normal) | (Self::Weak, _) => State::Warning,
+            (Self::Policy, Strictness::Normal) | (Self::Change | Self::Weak, _) => State::Warning,
             (Self::Policy, Strictness::Strict) | (Self::Broken, _) => State::Critical,
         }
     }
@@ -183,6 +183,12 @@ impl Policy {
     /// What a finding of this kind counts as.
     pub(crate) fn class_of(&self, kind: FindingKind) -> Class {
         self.rule(kind).map_or(Class::Note, |rule| rule.class)
+    }
+
+    /// Judges a difference to a baseline, on which hardly any policy has a rule.
+    pub(crate) fn judge_difference(&self, kind: FindingKind) -> Reason {
+        let class = self.rule(kind).map_or(kind.default_class(), |rule| rule.class);
+        Reason { kind, class, attacks: Vec::new(), until: None }
     }
 
     /// Judges a finding that needs no more than its kind.

@@ -12,6 +12,7 @@ use common::report::quote;
 use crate::CheckWeakCiphers;
 use crate::alerts;
 use crate::auto::Look;
+use crate::baseline;
 use crate::certificate::{Inspector, SeenCertificates};
 use crate::groups::{Group, GroupKind};
 use crate::options::{Required, Starttls};
@@ -31,6 +32,7 @@ pub(crate) fn probe(
     judge: Option<&ChainJudge>,
     deadline: &Deadline,
 ) -> Result<Seen, ProbeError> {
+    let baselines = baseline::read(options)?;
     let rules = rules(&options.watchful_policy());
     let host =
         options.target.hostname.as_ref().ok_or_else(|| ProbeError::local("there is no host to check"))?;
@@ -82,6 +84,7 @@ pub(crate) fn probe(
             connections,
             seconds: started.elapsed().as_secs_f64(),
             scan: taken_down(result, endpoint.starttls, &asked, certificates),
+            baseline: baselines.get(&port).cloned(),
         }
     };
     if options.target.port.is_auto() {

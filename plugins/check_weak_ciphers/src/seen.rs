@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::auto::Auto;
+use crate::baseline::Baseline;
 use crate::certificate::SeenCertificates;
 use crate::fleet::SeenHost;
 use crate::scan::Preference;
@@ -35,6 +36,9 @@ pub(crate) struct SeenPort {
     /// Seconds that the scan took.
     pub(crate) seconds: f64,
     pub(crate) scan: Scan,
+    /// What it is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<Baseline>,
 }
 
 /// How a scan ended.

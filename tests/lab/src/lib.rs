@@ -14,6 +14,7 @@
 //! | [`tls_script`] | a scripted TLS endpoint: any version, suite, limit and fault, without cryptography |
 //! | [`tls_servers`] | real TLS servers with the truth about their suites, some behind STARTTLS |
 //! | [`tls_probe`] | a ClientHello and what a server makes of it; lists the suites of a server |
+//! | [`browser`] | Chromium without a window: what a page looks like at a width, and what is in it |
 //! | [`relay`] | a TCP relay that makes loopback as slow as a network |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
 //! | [`namespace`] | a network of its own, with port 53 and its own resolv.conf |
@@ -37,6 +38,7 @@
     reason = "test support: a broken lab must stop the test loudly"
 )]
 
+pub mod browser;
 pub mod certs;
 pub mod client;
 pub mod cost;

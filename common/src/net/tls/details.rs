@@ -55,6 +55,8 @@ pub struct KeySeen {
     /// Name or object identifier of the curve; `None` for one that the key itself describes, which
     /// RFC 5480 section 2.1.1 forbids.
     pub curve: Option<String>,
+    /// SHA-256 of its SubjectPublicKeyInfo in hex: the same for every certificate of this key.
+    pub sha256: String,
 }
 
 /// The signature under a certificate.
@@ -71,13 +73,12 @@ impl CertificateDetails {
     #[must_use]
     pub fn parse(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let sha256 = digest(&SHA256, der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         Some(Self {
             seen: CertificateSeen::of(&certificate),
             key: KeySeen::of(certificate.public_key()),
             signature: SignatureSeen::of(&certificate.signature_algorithm),
             self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
-            sha256,
+            sha256: fingerprint(der),
         })
     }
 }
@@ -85,8 +86,9 @@ impl CertificateDetails {
 impl KeySeen {
     fn of(key: &SubjectPublicKeyInfo<'_>) -> Self {
         let oid = identifier(&key.algorithm.algorithm);
+        let sha256 = fingerprint(key.raw);
         let Some((kind, name, bits)) = algorithms::key(&oid) else {
-            return Self { kind: KeyKind::Other, name: oid, bits: None, curve: None };
+            return Self { kind: KeyKind::Other, name: oid, bits: None, curve: None, sha256 };
         };
         let parameters = key.algorithm.parameters.as_ref();
         let data: &[u8] = &key.subject_public_key.data;
@@ -109,7 +111,7 @@ impl KeySeen {
             }
             KeyKind::Other => (bits, None),
         };
-        Self { kind, name: name.to_owned(), bits, curve }
+        Self { kind, name: name.to_owned(), bits, curve, sha256 }
     }
 }
 
@@ -145,6 +147,11 @@ fn pss_hash(algorithm: &AlgorithmIdentifier<'_>) -> Option<String> {
 fn identifier(oid: &Oid<'_>) -> String {
     let text = shortened(oid.to_id_string());
     if text.is_empty() { "unknown".to_owned() } else { text }
+}
+
+/// SHA-256 in hex.
+fn fingerprint(der: &[u8]) -> String {
+    digest(&SHA256, der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Length of a number in bits.

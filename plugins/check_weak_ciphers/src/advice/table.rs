@@ -40,7 +40,16 @@ pub(super) const fn topic(kind: FindingKind) -> Option<&'static Topic> {
         FindingKind::ClientPreference
         | FindingKind::ProtocolViolation
         | FindingKind::Tls13
-        | FindingKind::EndsSoon => return None,
+        | FindingKind::EndsSoon
+        // Whether what is new is wanted is for people to say.
+        | FindingKind::NewProtocol
+        | FindingKind::NewSuite
+        | FindingKind::NewGroup
+        | FindingKind::NewCertificateKey
+        | FindingKind::GoneProtocol
+        | FindingKind::GoneSuite
+        | FindingKind::GoneGroup
+        | FindingKind::GoneCertificateKey => return None,
     })
 }
 

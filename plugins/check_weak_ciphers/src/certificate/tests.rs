@@ -14,7 +14,13 @@ pub(crate) fn certificate(subject: &str, issuer: &str, not_after: i64) -> Certif
             not_after,
             serial: "01".into(),
         },
-        key: KeySeen { kind: KeyKind::Rsa, name: "RSA".into(), bits: Some(2048), curve: None },
+        key: KeySeen {
+            kind: KeyKind::Rsa,
+            name: "RSA".into(),
+            bits: Some(2048),
+            curve: None,
+            sha256: "00".into(),
+        },
         signature: SignatureSeen {
             algorithm: "sha256WithRSAEncryption".into(),
             hash: Some("SHA-256".into()),

@@ -196,12 +196,16 @@ fn key_name(key: &KeySeen) -> String {
 }
 
 /// `"CN=mail.example" RSA 2048`.
-fn label(one: &CertificateDetails) -> String {
-    format!("{} {}", quote(&one.seen.subject), key_words(&one.key))
+pub(crate) fn label(one: &CertificateDetails) -> String {
+    label_of(&one.seen.subject, &one.key)
+}
+
+pub(crate) fn label_of(subject: &str, key: &KeySeen) -> String {
+    format!("{} {}", quote(subject), key_words(key))
 }
 
 /// `RSA 2048`, `EC secp256r1`, `Ed25519`.
-fn key_words(key: &KeySeen) -> String {
+pub(crate) fn key_words(key: &KeySeen) -> String {
     match (key.kind, &key.curve, key.bits) {
         (KeyKind::Ec, Some(curve), _) => format!("{} {curve}", key.name),
         (KeyKind::Other, ..) | (_, _, None) => key.name.clone(),
@@ -209,7 +213,7 @@ fn key_words(key: &KeySeen) -> String {
     }
 }
 
-fn days_until(end: i64, now: i64) -> i64 {
+pub(crate) fn days_until(end: i64, now: i64) -> i64 {
     end.saturating_sub(now).div_euclid(DAY)
 }
 

@@ -6,6 +6,8 @@
 pub(crate) enum Class {
     /// Worth knowing; the policy allows it.
     Note,
+    /// Not there before, whatever else is to be said about it.
+    Change,
     /// Sound, but not what the policy lists.
     Policy,
     /// Out of date: attacks need effort, luck or a rich attacker.
@@ -15,12 +17,13 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 4] = [Self::Note, Self::Policy, Self::Weak, Self::Broken];
+    pub(crate) const ALL: [Self; 5] = [Self::Note, Self::Change, Self::Policy, Self::Weak, Self::Broken];
 
     /// As in policies and in the JSON document.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Note => "note",
+            Self::Change => "change",
             Self::Policy => "policy",
             Self::Weak => "weak",
             Self::Broken => "broken",
@@ -102,11 +105,21 @@ pub(crate) enum FindingKind {
     NoPostQuantum,
     ClientPreference,
     NoExtendedMasterSecret,
+    /// Not in the inventory of `--baseline`.
+    NewProtocol,
+    NewSuite,
+    NewGroup,
+    NewCertificateKey,
+    /// In the inventory of `--baseline`, and not offered any more.
+    GoneProtocol,
+    GoneSuite,
+    GoneGroup,
+    GoneCertificateKey,
 }
 
 impl FindingKind {
     /// Each with its name and its class where a policy forbids it and says no more.
-    pub(crate) const ALL: [(Self, &'static str, Class); 40] = [
+    pub(crate) const ALL: [(Self, &'static str, Class); 48] = [
         (Self::Ssl2, "sslv2", Class::Broken),
         (Self::Ssl3, "sslv3", Class::Broken),
         (Self::NullCipher, "null_cipher", Class::Broken),
@@ -147,6 +160,14 @@ impl FindingKind {
         (Self::NoPostQuantum, "no_post_quantum", Class::Note),
         (Self::ClientPreference, "client_preference", Class::Note),
         (Self::NoExtendedMasterSecret, "no_extended_master_secret", Class::Note),
+        (Self::NewProtocol, "new_protocol", Class::Change),
+        (Self::NewSuite, "new_suite", Class::Change),
+        (Self::NewGroup, "new_group", Class::Change),
+        (Self::NewCertificateKey, "new_certificate_key", Class::Change),
+        (Self::GoneProtocol, "gone_protocol", Class::Note),
+        (Self::GoneSuite, "gone_suite", Class::Note),
+        (Self::GoneGroup, "gone_group", Class::Note),
+        (Self::GoneCertificateKey, "gone_certificate_key", Class::Note),
     ];
 
     /// The name in policies, options and output: `small_block`. Never changes.
@@ -161,6 +182,20 @@ impl FindingKind {
     /// That a version is offered at all.
     pub(crate) fn is_version(self) -> bool {
         matches!(self, Self::Ssl2 | Self::Ssl3 | Self::Tls10 | Self::Tls11 | Self::Tls12 | Self::Tls13)
+    }
+
+    /// A difference to the baseline that must not pass unseen.
+    pub(crate) const fn is_new(self) -> bool {
+        matches!(self, Self::NewProtocol | Self::NewSuite | Self::NewGroup | Self::NewCertificateKey)
+    }
+
+    /// A difference to the baseline, of either side.
+    pub(crate) const fn is_difference(self) -> bool {
+        self.is_new()
+            || matches!(
+                self,
+                Self::GoneProtocol | Self::GoneSuite | Self::GoneGroup | Self::GoneCertificateKey
+            )
     }
 
     /// The class it has where a policy forbids it and says no more.

@@ -26,7 +26,7 @@ fn every_kind_stands_once_in_the_list_of_kinds() {
         assert_eq!(FindingKind::from_name(name), Some(kind));
         assert_eq!((kind.name(), kind.default_class()), (name, class));
     }
-    assert_eq!(FindingKind::ALL.last().map(|(kind, ..)| *kind), Some(FindingKind::NoExtendedMasterSecret));
+    assert_eq!(FindingKind::ALL.last().map(|(kind, ..)| *kind), Some(FindingKind::GoneCertificateKey));
     for class in Class::ALL {
         assert_eq!(Class::from_name(class.name()), Some(class));
     }
@@ -38,6 +38,7 @@ fn classes_give_states() {
         (Class::Broken, State::Critical, State::Critical),
         (Class::Weak, State::Warning, State::Warning),
         (Class::Policy, State::Warning, State::Critical),
+        (Class::Change, State::Warning, State::Warning),
         (Class::Note, State::Ok, State::Ok),
     ] {
         assert_eq!(class.state(Strictness::Normal), normal);

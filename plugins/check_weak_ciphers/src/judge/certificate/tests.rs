@@ -96,7 +96,8 @@ fn weak_signature() {
 #[test]
 fn weak_keys() {
     let key = |kind, bits, curve: Option<&str>| {
-        let key = KeySeen { kind, name: "K".into(), bits: Some(bits), curve: curve.map(str::to_owned) };
+        let curve = curve.map(str::to_owned);
+        let key = KeySeen { kind, name: "K".into(), bits: Some(bits), curve, sha256: String::new() };
         of_leaf(|leaf| leaf.key = key).map(|(kind, _)| kind)
     };
     for (kind, bits, curve, expected) in [
@@ -189,10 +190,21 @@ fn policy_ends_of_keys_and_signatures() {
 fn labels_name_the_key() {
     let mut one = certificate("CN=a", "CN=b", 1);
     assert_eq!(label(&one), "\"CN=a\" RSA 2048");
-    one.key =
-        KeySeen { kind: KeyKind::Ec, name: "EC".into(), bits: Some(256), curve: Some("secp256r1".into()) };
+    one.key = KeySeen {
+        kind: KeyKind::Ec,
+        name: "EC".into(),
+        bits: Some(256),
+        curve: Some("secp256r1".into()),
+        sha256: String::new(),
+    };
     assert_eq!(label(&one), "\"CN=a\" EC secp256r1");
-    one.key = KeySeen { kind: KeyKind::Other, name: "Ed25519".into(), bits: Some(256), curve: None };
+    one.key = KeySeen {
+        kind: KeyKind::Other,
+        name: "Ed25519".into(),
+        bits: Some(256),
+        curve: None,
+        sha256: String::new(),
+    };
     assert_eq!(label(&one), "\"CN=a\" Ed25519");
 }
 
