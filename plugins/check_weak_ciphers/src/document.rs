@@ -18,6 +18,7 @@ use crate::calendar::timestamp;
 use crate::certificate::SeenCertificates;
 use crate::fleet::{HostOutcome, SeenHost};
 use crate::groups::Group;
+use crate::intrusive::SeenIntrusive;
 use crate::judge::{group_name, hits, suite_reasons};
 use crate::policy::{Class, Policy, Reason};
 use crate::scan::Preference;
@@ -86,6 +87,9 @@ struct Port {
     /// Left out without a baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     differences: Option<Differences>,
+    /// What `--intrusive` tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intrusive: Option<SeenIntrusive>,
     post_quantum: Option<bool>,
     fallback_scsv: Option<bool>,
     intolerant: bool,
@@ -231,6 +235,7 @@ fn port_entry(options: &CheckWeakCiphers, policy: &Policy, port: &SeenPort, now:
         certificates: tls.and_then(|tls| tls.certificates.clone()),
         findings: findings(options, port, now),
         differences: tls.and_then(|tls| Some(port.baseline.as_ref()?.differences(tls))),
+        intrusive: tls.and_then(|tls| tls.intrusive.clone()),
         post_quantum: tls.and_then(|tls| tls.post_quantum),
         fallback_scsv: tls.and_then(|tls| tls.fallback_scsv),
         intolerant: tls.is_some_and(|tls| tls.intolerant),

@@ -13,6 +13,7 @@ use crate::CheckWeakCiphers;
 use crate::baseline::{Difference, Differences, What};
 use crate::certificate::SeenCertificates;
 use crate::groups::Group;
+use crate::intrusive::{self, Verdict};
 use crate::options::Required;
 use crate::policy::{Attack, Class, FindingKind, Policy, Reason, Strictness};
 use crate::scan::Mode;
@@ -98,6 +99,9 @@ pub(crate) fn judge_port(
     if let Some(seen) = &tls.certificates {
         certificate::report(options, seen, &place, run.taken_at, report);
     }
+    if let Some(seen) = &tls.intrusive {
+        list_tries(seen, &place, report);
+    }
     let gaps = gaps(tls, &place, run);
     if gaps.is_empty() {
         judge_rest(options, port, counts, run, report);
@@ -156,8 +160,11 @@ fn gaps(tls: &SeenTls, place: &str, run: &Run) -> Vec<Finding> {
     let certificates = tls.certificates.iter().flat_map(SeenCertificates::gaps);
     let checks =
         certificates.map(|why| format!("{place}: the check of the certificate is not complete: {why}"));
+    let tries = tls.untried().map(|one| {
+        format!("{place}: the check for {} is not complete: {}", one.suspect.kind().name(), one.text)
+    });
     let state = run.states.state(Condition::Incomplete);
-    scans.chain(checks).map(|text| Finding::new("incomplete", state, text)).collect()
+    scans.chain(checks).chain(tries).map(|text| Finding::new("incomplete", state, text)).collect()
 }
 
 /// Everything found at a port, by the policy and the options, at a time (Unix).
@@ -211,6 +218,12 @@ pub(crate) fn hits(options: &CheckWeakCiphers, port: &SeenPort, now: i64) -> Vec
             found.note(policy.judge(FindingKind::ProtocolViolation), Some(seen.version), text.clone());
         }
     }
+    for one in proven(tls) {
+        // No policy allows it.
+        let reason =
+            Reason { kind: one.suspect.kind(), class: Class::Broken, attacks: Vec::new(), until: None };
+        found.note(reason, None, one.text.clone());
+    }
     for kind in missing(tls) {
         found.note(policy.judge(kind), None, String::new());
     }
@@ -226,6 +239,12 @@ fn missing_groups<'a>(policy: &'a Policy, tls: &'a SeenTls) -> impl Iterator<Ite
     let is_missing = move |requirement: &&str| !groups().any(|group| Policy::is_required(requirement, group));
     let is_spoken = tls.offered().next().is_some();
     policy.require.iter().map(AsRef::as_ref).filter(move |_| is_spoken).filter(is_missing)
+}
+
+/// Faults in its code that were shown.
+fn proven(tls: &SeenTls) -> impl Iterator<Item = &intrusive::Finding> {
+    let findings = tls.intrusive.iter().flat_map(|seen| &seen.findings);
+    findings.filter(|one| one.verdict == Verdict::Vulnerable)
 }
 
 /// What a server of today has and this one has not. Nothing is missing that was not asked for.
@@ -429,6 +448,16 @@ fn list(options: &CheckWeakCiphers, tls: &SeenTls, place: &str, report: &mut Rep
             let names: Vec<String> = seen.signatures.iter().map(|code| signature_name(*code)).collect();
             report.context(level, format!("{place} {} signatures: {}", seen.version, names.join(", ")));
         }
+    }
+}
+
+/// What was tried and not found, with `-v`.
+fn list_tries(seen: &intrusive::SeenIntrusive, place: &str, report: &mut Report) {
+    for one in seen.findings.iter().filter(|one| one.verdict == Verdict::Safe) {
+        report.context(1, format!("{place} {}: no: {}", one.suspect.kind().name(), one.text));
+    }
+    if seen.client_renegotiation == Some(true) {
+        report.note("client_renegotiation", format!("{place} lets clients renegotiate (RFC 5746)"));
     }
 }
 

@@ -17,6 +17,7 @@ mod fleet;
 pub mod fuzz;
 mod glob;
 mod groups;
+mod intrusive;
 mod judge;
 mod options;
 mod policy;

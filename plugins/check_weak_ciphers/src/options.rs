@@ -116,6 +116,10 @@ pub(crate) struct ScanArgs {
     /// Compare with the --json document of an earlier inventory: what is new is WARNING; implies --inventory
     #[arg(long, value_name = "FILE", conflicts_with = "targets_file")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Also try faults in the server's code: Heartbleed, CCS injection, insecure renegotiation, ROBOT. Sends
+    /// malformed messages, some 30 connections: never to systems that are not yours
+    #[arg(long)]
+    pub(crate) intrusive: bool,
     /// Write all that was found to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

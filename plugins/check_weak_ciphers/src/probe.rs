@@ -15,6 +15,7 @@ use crate::auto::Look;
 use crate::baseline;
 use crate::certificate::{Inspector, SeenCertificates};
 use crate::groups::{Group, GroupKind};
+use crate::intrusive::{self, SeenIntrusive};
 use crate::options::{Required, Starttls};
 use crate::policy::Policy;
 use crate::progress::Progress;
@@ -65,13 +66,17 @@ pub(crate) fn probe(
         let progress = Progress::new(options.place(port), is_slow);
         let survey = |endpoint: &Endpoint| {
             let scanner = Scanner::new(endpoint, server_name, &gate, seed, &progress);
-            (scanner.survey(&asked), scanner.connections())
+            let result = scanner.survey(&asked);
+            let words = |outcome: &Outcome| trouble(outcome, endpoint.starttls).text;
+            let tried =
+                options.scan.intrusive.then(|| intrusive::examine(&scanner, &result, &words)).flatten();
+            (result, tried, scanner.connections())
         };
-        let (mut result, mut connections) = survey(&endpoint);
+        let (mut result, mut tried, mut connections) = survey(&endpoint);
         if let Some(protocol) = greets_as(&result, &endpoint, options.target.starttls) {
             endpoint.starttls = Some(protocol);
             let again = survey(&endpoint);
-            (result, connections) = (again.0, connections + again.1);
+            (result, tried, connections) = (again.0, again.1, connections + again.2);
         }
         let inspected = inspector.as_ref().and_then(|one| one.inspect(&result, &endpoint, &gate));
         connections += inspected.as_ref().map_or(0, |one| one.connections);
@@ -83,7 +88,7 @@ pub(crate) fn probe(
             starttls: endpoint.starttls,
             connections,
             seconds: started.elapsed().as_secs_f64(),
-            scan: taken_down(result, endpoint.starttls, &asked, certificates),
+            scan: taken_down(result, endpoint.starttls, &asked, Beside { certificates, tried }),
             baseline: baselines.get(&port).cloned(),
         }
     };
@@ -166,12 +171,13 @@ fn named_groups(version: Version) -> impl Iterator<Item = &'static Group> {
     Group::usable_in(version).filter(move |_| has_groups).filter(is_shown)
 }
 
-fn taken_down(
-    survey: Survey,
-    starttls: Option<Protocol>,
-    asked: &Asked<'_>,
+/// What is seen of a server beside the scan.
+struct Beside {
     certificates: Option<SeenCertificates>,
-) -> Scan {
+    tried: Option<SeenIntrusive>,
+}
+
+fn taken_down(survey: Survey, starttls: Option<Protocol>, asked: &Asked<'_>, beside: Beside) -> Scan {
     match survey {
         Survey::NoTls(outcome) => Scan::NoTls(trouble(&outcome, starttls)),
         Survey::Seen { ssl2, versions, intolerant, ends, fallback_scsv, asked_post_quantum, .. } => {
@@ -187,7 +193,8 @@ fn taken_down(
                 intolerant,
                 ends,
                 fallback_scsv,
-                certificates,
+                certificates: beside.certificates,
+                intrusive: beside.tried,
             })
         }
     }

@@ -8,6 +8,7 @@ use crate::auto::Auto;
 use crate::baseline::Baseline;
 use crate::certificate::SeenCertificates;
 use crate::fleet::SeenHost;
+use crate::intrusive::{SeenIntrusive, Verdict};
 use crate::scan::Preference;
 use crate::scan::starttls::Protocol;
 use crate::suites::Sslv2Kind;
@@ -69,6 +70,9 @@ pub(crate) struct SeenTls {
     pub(crate) post_quantum: Option<bool>,
     /// `None` where they are not to be judged.
     pub(crate) certificates: Option<SeenCertificates>,
+    /// With `--intrusive`.
+    #[serde(default)]
+    pub(crate) intrusive: Option<SeenIntrusive>,
 }
 
 /// One version of the protocol.
@@ -162,10 +166,17 @@ impl SeenTls {
         self.versions.iter().filter(|seen| seen.is_offered())
     }
 
+    /// What was tried of [`crate::intrusive`] and came to nothing.
+    pub(crate) fn untried(&self) -> impl Iterator<Item = &crate::intrusive::Finding> {
+        let findings = self.intrusive.iter().flat_map(|seen| &seen.findings);
+        findings.filter(|finding| finding.verdict == Verdict::Unknown)
+    }
+
     /// Whether nothing was left open.
     pub(crate) fn is_complete(&self) -> bool {
         self.ssl2_incomplete.is_none()
             && self.versions.iter().all(|seen| seen.incomplete.is_none())
+            && self.untried().next().is_none()
             && self.certificates.as_ref().is_none_or(|seen| seen.gaps().is_empty())
     }
 }

@@ -115,6 +115,28 @@ impl KeySeen {
     }
 }
 
+/// An RSA key in numbers, big-endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RsaKey {
+    /// n
+    pub modulus: Vec<u8>,
+    /// e
+    pub exponent: Vec<u8>,
+}
+
+impl RsaKey {
+    /// The key of a certificate; `None` when it has another one.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let key = certificate.public_key();
+        let (kind, ..) = algorithms::key(&identifier(&key.algorithm.algorithm))?;
+        let data: &[u8] = &key.subject_public_key.data;
+        let (_, rsa) = RSAPublicKey::from_der(data).ok().filter(|_| kind == KeyKind::Rsa)?;
+        Some(Self { modulus: rsa.modulus.to_vec(), exponent: rsa.exponent.to_vec() })
+    }
+}
+
 impl SignatureSeen {
     fn of(algorithm: &AlgorithmIdentifier<'_>) -> Self {
         let oid = identifier(&algorithm.algorithm);

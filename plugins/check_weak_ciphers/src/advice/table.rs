@@ -34,6 +34,8 @@ pub(super) const fn topic(kind: FindingKind) -> Option<&'static Topic> {
         FindingKind::CertificateExpired
         | FindingKind::CertificateUntrusted
         | FindingKind::CertificateLifetime => &CERTIFICATE,
+        FindingKind::Heartbleed | FindingKind::CcsInjection => &LIBRARY,
+        FindingKind::Robot => &KEY_TRANSPORT,
         FindingKind::Compression => &COMPRESSION,
         FindingKind::InsecureRenegotiation | FindingKind::NoSecureRenegotiation => &RENEGOTIATION,
         FindingKind::NoExtendedMasterSecret => &MASTER_SECRET,
@@ -227,6 +229,20 @@ static CURVES: Topic = Topic {
 const NGINX_GROUPS: Settings = set(Nginx, &["ssl_ecdh_curve auto;"]);
 const DOVECOT_GROUPS: Settings = set(Dovecot, &["ssl_curve_list ="]);
 const OPENSSL_GROUPS: Settings = set(EximOpenssl, &["tls_eccurve = auto"]);
+
+static LIBRARY: Topic = Topic {
+    title: "faults of the TLS library",
+    note: Some("no setting helps: a newer library does, and after Heartbleed a new key and certificate"),
+    settings: &[],
+};
+
+static KEY_TRANSPORT: Topic = Topic {
+    title: "ROBOT",
+    note: Some(
+        "a newer TLS library, or no suites with RSA key exchange: the advice on suites takes them away",
+    ),
+    settings: &[],
+};
 
 static LISTED_GROUPS: Topic = Topic {
     title: "groups",

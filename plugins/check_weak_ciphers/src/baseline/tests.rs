@@ -197,6 +197,7 @@ fn seen(ssl2: Option<Vec<u32>>, versions: Vec<SeenVersion>) -> SeenTls {
         fallback_scsv: None,
         post_quantum: None,
         certificates: Some(SeenCertificates { chains: vec![chain(None)], incomplete: None }),
+        intrusive: None,
     }
 }
 

@@ -51,8 +51,14 @@ pub(crate) enum FindingKind {
     LowStrength,
     /// A prime field group of less than 1024 bit.
     DhBroken,
+    /// The server's memory for the asking (CVE-2014-0160), shown by asking.
+    Heartbleed,
+    /// Keys made from nothing (CVE-2014-0224), shown by using them.
+    CcsInjection,
     /// Renegotiation without RFC 5746, shown by doing it.
     InsecureRenegotiation,
+    /// Answers that tell right paddings of RSA key exchange from wrong ones, shown by comparing them.
+    Robot,
     /// Compression of TLS (CRIME).
     Compression,
     CertificateExpired,
@@ -119,7 +125,7 @@ pub(crate) enum FindingKind {
 
 impl FindingKind {
     /// Each with its name and its class where a policy forbids it and says no more.
-    pub(crate) const ALL: [(Self, &'static str, Class); 48] = [
+    pub(crate) const ALL: [(Self, &'static str, Class); 51] = [
         (Self::Ssl2, "sslv2", Class::Broken),
         (Self::Ssl3, "sslv3", Class::Broken),
         (Self::NullCipher, "null_cipher", Class::Broken),
@@ -128,7 +134,10 @@ impl FindingKind {
         (Self::Rc4, "rc4", Class::Broken),
         (Self::LowStrength, "low_strength", Class::Broken),
         (Self::DhBroken, "dh_broken", Class::Broken),
+        (Self::Heartbleed, "heartbleed", Class::Broken),
+        (Self::CcsInjection, "ccs_injection", Class::Broken),
         (Self::InsecureRenegotiation, "insecure_renegotiation", Class::Broken),
+        (Self::Robot, "robot", Class::Broken),
         (Self::Compression, "compression", Class::Broken),
         (Self::CertificateExpired, "certificate_expired", Class::Broken),
         (Self::CertificateUntrusted, "certificate_untrusted", Class::Broken),

@@ -133,7 +133,7 @@ impl Endpoint {
     }
 
     /// Connects, gets to TLS and sends the hello.
-    fn open(&self, hello: &[u8]) -> Result<TimedStream, Outcome> {
+    pub(crate) fn open(&self, hello: &[u8]) -> Result<TimedStream, Outcome> {
         let deadline = self.deadline.shortened(self.deadline.elapsed() + self.patience);
         let addresses = self.address.get().map_or(self.addresses.as_slice(), std::slice::from_ref);
         let connected = connect(addresses, None, &deadline).map_err(Outcome::Unreachable)?;
@@ -160,7 +160,7 @@ impl From<Stopped> for Outcome {
 }
 
 impl Outcome {
-    fn from_io(kind: ErrorKind) -> Self {
+    pub(crate) fn from_io(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::Silent,
             ErrorKind::UnexpectedEof => Self::Ended(Ending::Closed),

@@ -16,6 +16,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use common::net::TimedStream;
+
 use board::{Board, Question, Reply};
 pub(crate) use board::{Found, Rules, Survey};
 use connection::{Ending, Endpoint, Flight, Outcome};
@@ -218,7 +220,7 @@ impl<'a> Scanner<'a> {
 
     /// Sends a hello until the answer proves something. Limits on connections show as resets
     /// and refusals for now; a pause often helps.
-    fn prove(&self, probe: &Probe) -> Proof {
+    pub(crate) fn prove(&self, probe: &Probe) -> Proof {
         let mut pause = PAUSE;
         let mut endings = 0;
         for turn in 1..=TRIES {
@@ -297,6 +299,28 @@ impl<'a> Scanner<'a> {
             padded_to: 0,
         };
         self.endpoint.ask(&hello, &self.random())
+    }
+
+    /// Sends this on a connection of its own, and leaves it to the caller.
+    pub(crate) fn open(&self, hello: &[u8]) -> Result<(gate::Pass<'_>, TimedStream), Outcome> {
+        let pass = self.enter()?;
+        self.endpoint.open(hello).map(|stream| (pass, stream))
+    }
+
+    /// Whether an attempt that ended so is worth another one, after the pause that is made here.
+    pub(crate) fn is_worth_a_try(&self, outcome: &Outcome, tries: usize) -> bool {
+        let pause = PAUSE * (1 << tries.min(TRIES));
+        if tries >= TRIES || !is_passing(outcome) || self.endpoint.deadline.left() <= pause {
+            return false;
+        }
+        self.gate.back_off();
+        thread::sleep(pause);
+        true
+    }
+
+    /// The name that is asked for.
+    pub(crate) const fn server_name(&self) -> Option<&'a str> {
+        self.server_name
     }
 
     fn enter(&self) -> Result<gate::Pass<'_>, Outcome> {

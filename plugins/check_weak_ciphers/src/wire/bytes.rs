@@ -3,82 +3,82 @@
 /// Bytes of a message, read from the front. Every step says `None` instead of reading past
 /// the end.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }
 
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         self.take(2)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
     }
 
-    pub(super) fn u24(&mut self) -> Option<usize> {
+    pub(crate) fn u24(&mut self) -> Option<usize> {
         let high = usize::from(self.u8()?);
         Some(high << 16 | usize::from(self.u16()?))
     }
 
     /// A field with its length in one byte in front.
-    pub(super) fn vec8(&mut self) -> Option<Self> {
+    pub(crate) fn vec8(&mut self) -> Option<Self> {
         let length = usize::from(self.u8()?);
         self.take(length).map(Self)
     }
 
     /// The same with two bytes.
-    pub(super) fn vec16(&mut self) -> Option<Self> {
+    pub(crate) fn vec16(&mut self) -> Option<Self> {
         let length = usize::from(self.u16()?);
         self.take(length).map(Self)
     }
 
     /// The same with three.
-    pub(super) fn vec24(&mut self) -> Option<Self> {
+    pub(crate) fn vec24(&mut self) -> Option<Self> {
         let length = self.u24()?;
         self.take(length).map(Self)
     }
 
-    pub(super) const fn rest(self) -> &'a [u8] {
+    pub(crate) const fn rest(self) -> &'a [u8] {
         self.0
     }
 }
 
 /// Appends a field with its length in two bytes in front. What is longer than that says is
 /// cut: no hello of ours comes near.
-pub(super) fn put16(out: &mut Vec<u8>, field: &[u8]) {
+pub(crate) fn put16(out: &mut Vec<u8>, field: &[u8]) {
     let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
     out.extend(length.to_be_bytes());
     out.extend(field.iter().take(usize::from(length)));
 }
 
 /// The same with one byte.
-pub(super) fn put8(out: &mut Vec<u8>, field: &[u8]) {
+pub(crate) fn put8(out: &mut Vec<u8>, field: &[u8]) {
     let length = u8::try_from(field.len()).unwrap_or(u8::MAX);
     out.push(length);
     out.extend(field.iter().take(usize::from(length)));
 }
 
 /// The same with three bytes.
-pub(super) fn put24(out: &mut Vec<u8>, field: &[u8]) {
+pub(crate) fn put24(out: &mut Vec<u8>, field: &[u8]) {
     let length = u32::try_from(field.len()).unwrap_or(u32::MAX).min(0x00ff_ffff);
     out.extend(length.to_be_bytes().iter().skip(1));
     out.extend_from_slice(field);
 }
 
 /// Numbers of two bytes, one after the other.
-pub(super) fn codes(codes: &[u16]) -> Vec<u8> {
+pub(crate) fn codes(codes: &[u16]) -> Vec<u8> {
     codes.iter().flat_map(|code| code.to_be_bytes()).collect()
 }

@@ -27,6 +27,23 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) padded_to: usize,
 }
 
+/// What a client says of itself, whatever it offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manners<'a> {
+    /// That it renegotiates in a secure way (RFC 5746), with the Finished of the handshake before; empty in a
+    /// first one, `None` for a client that has never heard of it.
+    pub(crate) renegotiation: Option<&'a [u8]>,
+    /// Extended master secret (RFC 7627).
+    pub(crate) extended_master_secret: bool,
+    /// Takes heartbeats (RFC 6520).
+    pub(crate) heartbeat: bool,
+}
+
+impl Manners<'_> {
+    /// Of a client that wants to see what the server knows, and never comes to use it.
+    const OF_A_SCAN: Self = Self { renegotiation: Some(&[]), extended_master_secret: true, heartbeat: false };
+}
+
 /// A share of a key that is well-formed and useless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyShare {
@@ -70,6 +87,21 @@ impl ClientHello<'_> {
     /// The record with this hello. The random bytes are also the session id of TLS 1.3, which
     /// middleboxes want to see (RFC 8446 appendix D.4).
     pub(crate) fn record(&self, random: &[u8; 32]) -> Vec<u8> {
+        self.record_with(random, Manners::OF_A_SCAN)
+    }
+
+    /// The same of a client with other manners.
+    pub(crate) fn record_with(&self, random: &[u8; 32], manners: Manners<'_>) -> Vec<u8> {
+        // RFC 5246 appendix E.1: the record of a first hello carries the lowest version.
+        let outer = self.version.min(Version::Tls10);
+        let mut record = vec![HANDSHAKE];
+        record.extend(outer.code().to_be_bytes());
+        put16(&mut record, &self.message(random, manners));
+        record
+    }
+
+    /// The handshake message in that record.
+    pub(crate) fn message(&self, random: &[u8; 32], manners: Manners<'_>) -> Vec<u8> {
         let mut body = Vec::with_capacity(512);
         // RFC 8446 section 4.1.2: TLS 1.3 calls itself 1.2 here.
         let legacy = self.version.min(Version::Tls12);
@@ -78,7 +110,7 @@ impl ClientHello<'_> {
         put8(&mut body, if self.version == Version::Tls13 { random } else { &[] });
         put16(&mut body, &codes(self.suites));
         put8(&mut body, if self.compression { &[1, 0] } else { &[0] });
-        let mut extensions = self.extensions();
+        let mut extensions = self.extensions(manners);
         self.pad(&mut extensions, HEADERS + body.len() + 2);
         // SSLv3 knows none, and old servers close the connection over them.
         if !extensions.is_empty() {
@@ -86,15 +118,10 @@ impl ClientHello<'_> {
         }
         let mut handshake = vec![CLIENT_HELLO];
         put24(&mut handshake, &body);
-        // RFC 5246 appendix E.1: the record of a first hello carries the lowest version.
-        let outer = legacy.min(Version::Tls10);
-        let mut record = vec![HANDSHAKE];
-        record.extend(outer.code().to_be_bytes());
-        put16(&mut record, &handshake);
-        record
+        handshake
     }
 
-    fn extensions(&self) -> Vec<u8> {
+    fn extensions(&self, manners: Manners<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         if self.version == Version::Ssl3 {
             return out;
@@ -106,9 +133,18 @@ impl ClientHello<'_> {
         }
         if self.version < Version::Tls13 {
             // RFC 5746 section 3.4: an empty one asks whether the server knows it.
-            extension(&mut out, 0xff01, &[0]);
-            // RFC 7627: extended master secret.
-            extension(&mut out, 23, &[]);
+            if let Some(finished) = manners.renegotiation {
+                let mut info = Vec::new();
+                put8(&mut info, finished);
+                extension(&mut out, 0xff01, &info);
+            }
+            if manners.extended_master_secret {
+                extension(&mut out, 23, &[]);
+            }
+            // RFC 6520 section 2: the peer may send requests.
+            if manners.heartbeat {
+                extension(&mut out, 15, &[1]);
+            }
             // RFC 8422 section 5.1.2: uncompressed points.
             extension(&mut out, 11, &[1, 0]);
         }
@@ -214,6 +250,23 @@ mod tests {
         assert_eq!((version, numbers), (0x0303, vec![0, 10, 13, 43, 51]));
         let signing = ClientHello { signatures: Some(&[0x0401]), ..hello(Version::Tls12) };
         assert_eq!(taken_apart(&signing.record(&random)).3, [0, 0xff01, 23, 11, 10, 13, 50]);
+    }
+
+    #[test]
+    fn a_client_has_the_manners_it_is_told() {
+        let with = |manners| {
+            let record = hello(Version::Tls12).record_with(&[7; 32], manners);
+            (taken_apart(&record).3, record)
+        };
+        let (numbers, record) =
+            with(Manners { renegotiation: None, extended_master_secret: false, heartbeat: true });
+        assert_eq!(numbers, [0, 15, 11, 10, 13]);
+        assert!(record.windows(5).any(|bytes| bytes == [0, 15, 0, 1, 1]));
+        let (numbers, record) = with(Manners { renegotiation: Some(&[9; 12]), ..Manners::OF_A_SCAN });
+        assert_eq!(numbers, [0, 0xff01, 23, 11, 10, 13]);
+        assert!(record.windows(17).any(|bytes| bytes[..5] == [0xff, 1, 0, 13, 12] && bytes[5..] == [9; 12]));
+        let message = hello(Version::Tls12).message(&[7; 32], Manners::OF_A_SCAN);
+        assert_eq!(hello(Version::Tls12).record(&[7; 32])[5..], message);
     }
 
     #[test]

@@ -87,8 +87,8 @@ impl Reader {
         }
     }
 
-    /// Takes a record off the front.
-    fn record(&mut self) -> Result<Option<(u8, Vec<u8>)>, NotTls> {
+    /// Takes a record off the front, whatever it holds; `None` when more bytes are needed.
+    pub(crate) fn record(&mut self) -> Result<Option<(u8, Vec<u8>)>, NotTls> {
         let Some(&[kind, major, _, high, low]) = self.bytes.first_chunk() else {
             return match self.bytes.first() {
                 Some(first) if !self.is_tls && !(20..=24).contains(first) => self.foreign(),

@@ -20,6 +20,7 @@ const RETRY: [u8; 32] = [
 pub(crate) struct ServerHello {
     /// The version chosen, as the wire has it: a server may choose what nobody knows.
     pub(crate) version: u16,
+    pub(crate) random: [u8; 32],
     pub(crate) suite: u16,
     /// Compression method; 0 is none, 1 DEFLATE.
     pub(crate) compression: u8,
@@ -32,6 +33,8 @@ pub(crate) struct ServerHello {
     pub(crate) extended_master_secret: bool,
     /// Encrypt-then-MAC (RFC 7366).
     pub(crate) encrypt_then_mac: bool,
+    /// Heartbeats (RFC 6520).
+    pub(crate) heartbeat: bool,
 }
 
 impl ServerHello {
@@ -39,19 +42,21 @@ impl ServerHello {
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let mut bytes = Bytes::new(body);
         let legacy = bytes.u16()?;
-        let is_retry = bytes.take(32)? == RETRY;
+        let random = *bytes.take(32)?.first_chunk()?;
         bytes.vec8()?;
         let suite = bytes.u16()?;
         let compression = bytes.u8()?;
         let mut hello = Self {
             version: legacy,
+            random,
             suite,
             compression,
-            is_retry,
+            is_retry: random == RETRY,
             group: None,
             renegotiation_info: false,
             extended_master_secret: false,
             encrypt_then_mac: false,
+            heartbeat: false,
         };
         // SSLv3 and old servers end here.
         if bytes.is_empty() {
@@ -75,6 +80,7 @@ impl ServerHello {
             0xff01 => self.renegotiation_info = true,
             23 => self.extended_master_secret = true,
             22 => self.encrypt_then_mac = true,
+            15 => self.heartbeat = true,
             _ => {}
         }
         Some(())
@@ -151,6 +157,31 @@ impl Parameters {
             _ => return None,
         };
         Some(Self::Ecdhe { group })
+    }
+}
+
+/// The server's half of a key exchange, from the body of a ServerKeyExchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share<'a> {
+    Dhe { prime: &'a [u8], generator: &'a [u8], public: &'a [u8] },
+    Ecdhe { group: u16, public: &'a [u8] },
+}
+
+impl<'a> Share<'a> {
+    /// Reads it; `None` when it is none of a suite with a certificate, or of a curve without a name.
+    pub(crate) fn read(kx: KeyExchange, body: &'a [u8]) -> Option<Self> {
+        let mut bytes = Bytes::new(body);
+        match kx {
+            KeyExchange::Dhe => Some(Self::Dhe {
+                prime: stripped(bytes.vec16()?.rest()),
+                generator: bytes.vec16()?.rest(),
+                public: bytes.vec16()?.rest(),
+            }),
+            KeyExchange::Ecdhe if bytes.u8()? == NAMED_CURVE => {
+                Some(Self::Ecdhe { group: bytes.u16()?, public: bytes.vec8()?.rest() })
+            }
+            _ => None,
+        }
     }
 }
 

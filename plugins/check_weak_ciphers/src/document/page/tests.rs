@@ -54,6 +54,7 @@ fn seen(word: &str) -> Seen {
         fallback_scsv: Some(false),
         post_quantum: None,
         certificates: Some(certificates),
+        intrusive: None,
     };
     let keys = Some([(word.to_owned(), word.to_owned())].into());
     let baseline = Baseline { taken_at: word.into(), offered: Offered { keys, ..Offered::default() } };

@@ -130,6 +130,7 @@ fn flight(version: Version, suite: u16, group: Option<u16>) -> Flight {
     let key_exchange = key_exchange.map(|body| if is_psk { [&[0, 0], &body[..]].concat() } else { body });
     let hello = ServerHello {
         version: version.code(),
+        random: [0; 32],
         suite,
         compression: 0,
         is_retry: version == Version::Tls13,
@@ -137,6 +138,7 @@ fn flight(version: Version, suite: u16, group: Option<u16>) -> Flight {
         renegotiation_info: true,
         extended_master_secret: true,
         encrypt_then_mac: false,
+        heartbeat: false,
     };
     Flight { hello, chain: Vec::new(), key_exchange, alert: None }
 }
