@@ -129,3 +129,5 @@ pub fn starttls(protocol: &str, stream: &mut (impl Read + Write)) -> Option<Show
     let (_, protocol) = Protocol::ALL.into_iter().find(|(name, _)| *name == protocol)?;
     protocol.begin(stream, NAME).err().map(|stopped| Outcome::from(stopped).into())
 }
+
+pub use crate::intrusive::fuzz::{Answer, ServerSide, early_change, empty_heartbeat, second_hello};

@@ -24,6 +24,7 @@ pub mod smtp_reply;
 pub mod sslv2_hello;
 pub mod starttls;
 pub mod tls_flight;
+pub mod tls_session;
 pub mod weak_certificate;
 pub mod weak_policy;
 
@@ -46,6 +47,7 @@ pub const TARGETS: [Target; 14] = [
     ("sslv2_hello", sslv2_hello::run),
     ("starttls", starttls::run),
     ("tls_flight", tls_flight::run),
+    ("tls_session", tls_session::run),
     ("weak_certificate", weak_certificate::run),
     ("weak_policy", weak_policy::run),
 ];

@@ -16,6 +16,7 @@
 //! | [`tls_probe`] | a ClientHello and what a server makes of it; lists the suites of a server |
 //! | [`browser`] | Chromium without a window: what a page looks like at a width, and what is in it |
 //! | [`relay`] | a TCP relay that makes loopback as slow as a network |
+//! | [`meddler`] | a relay that lets a TLS handshake through and meddles with what comes behind it |
 //! | [`process`] | daemons as children: start, pause, resume, stop |
 //! | [`namespace`] | a network of its own, with port 53 and its own resolv.conf |
 //! | [`dovecot`] | a real Dovecot as SASL server |
@@ -46,6 +47,7 @@ pub mod dns;
 pub mod dovecot;
 pub mod exim;
 pub mod lmtp;
+pub mod meddler;
 pub mod namespace;
 pub mod oauth;
 pub mod output;

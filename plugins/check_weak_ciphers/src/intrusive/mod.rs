@@ -6,6 +6,8 @@
 
 mod client;
 mod early_ccs;
+#[doc(hidden)]
+pub mod fuzz;
 mod heartbleed;
 mod keys;
 mod renegotiation;

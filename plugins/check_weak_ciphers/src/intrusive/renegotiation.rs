@@ -24,11 +24,9 @@ const NO_RENEGOTIATION: u8 = 100;
 /// The longest message before a ServerHello; a server has nothing to say there.
 const MAX_HANDSHAKE: usize = 1 << 16;
 
-/// Sends the hello (a handshake message) and says good-bye, so that a server that takes no notice of it ends the
-/// connection, instead of leaving it open what it thinks.
+/// Sends the hello (a handshake message). No good-bye behind it: Node.js 0.10 falls over one in the middle of a handshake.
 pub(super) fn renegotiate<S: Read + Write>(mut session: Session<S>, hello: &[u8]) -> Result<Again, Outcome> {
     session.send(HANDSHAKE, hello);
-    session.send(ALERT, &[1, CLOSE_NOTIFY]);
     let mut handshake = Vec::new();
     loop {
         match session.receive() {
@@ -39,7 +37,6 @@ pub(super) fn renegotiate<S: Read + Write>(mut session: Session<S>, hello: &[u8]
                 }
             }
             Ok((ALERT, alert)) => match *alert.as_slice() {
-                // It answers the good-bye, and has not answered what was before.
                 [_, CLOSE_NOTIFY] => return Ok(Again::Ended),
                 [level, description] if level == 2 || description == NO_RENEGOTIATION => {
                     return Ok(Again::Refused(Alert { fatal: level == 2, description }));

@@ -19,9 +19,16 @@ const PRIORITY: &str = "NORMAL:+VERS-ALL:-VERS-DTLS-ALL:+3DES-CBC:+ARCFOUR-128:+
 /// Starts it with an RSA and an EC certificate and ffdhe2048.
 #[must_use]
 pub fn gnutls_serv(keys: &Keys) -> TlsServer {
+    gnutls_serv_with(keys, "", &[])
+}
+
+/// The same with more in its priority string (`:%NAME`) and further arguments.
+#[must_use]
+pub fn gnutls_serv_with(keys: &Keys, priority: &str, arguments: &[&str]) -> TlsServer {
     TlsServer::start("gnutls-serv", keys, TRUTH, |port| {
         let mut command = Command::new(program("gnutls-serv", "gnutls-bin"));
-        command.args(["-p", &port.to_string(), "--http", "--quiet", "--priority", PRIORITY]);
+        command.args(["-p", &port.to_string(), "--http", "--quiet", "--priority"]);
+        command.arg(format!("{PRIORITY}{priority}")).args(arguments);
         for auth in [Auth::Rsa, Auth::Ecdsa] {
             let identity = keys.identity(auth);
             command.arg("--x509certfile").arg(&identity.certificate).arg("--x509keyfile").arg(&identity.key);

@@ -26,6 +26,13 @@ jdk.tls.legacyAlgorithms=
 /// seconds to start.
 #[must_use]
 pub fn server(keys: &Keys) -> TlsServer {
+    server_with(keys, &[])
+}
+
+/// The same with further system properties (`-Dname=value`).
+#[must_use]
+pub fn server_with(keys: &Keys, properties: &[&str]) -> TlsServer {
+    let further = properties;
     let stores = [Auth::Rsa, Auth::Ecdsa, Auth::Dsa].map(|auth| keys.pkcs12(auth));
     TlsServer::start("java", keys, TRUTH, |port| {
         let folder = keys.folder().join(format!("java-{port}"));
@@ -37,6 +44,7 @@ pub fn server(keys: &Keys) -> TlsServer {
         command
             .args(["-XX:+UseSerialGC", "-Xshare:auto", "-Xmx128m"])
             .arg("-Djava.net.preferIPv4Stack=true")
+            .args(further)
             .arg(format!("-Djava.security.properties={}", properties.display()))
             .arg(source)
             .arg(port.to_string())

@@ -11,6 +11,7 @@
 //! | [`tlslite`] | tlslite-ng | SSLv3 to TLS 1.2: RC4, NULL, 3DES; TLS 1.2 and 1.3 with ML-KEM |
 //! | [`mail`] | Postfix, Dovecot | SMTP, LMTP, IMAP, POP3 and ManageSieve, before TLS or in it |
 //! | [`configured`] | nginx, Apache, Postfix, Dovecot, Exim | what the lines of their configuration say, with a library that forbids nothing |
+//! | [`faulty`] | Node.js 0.10, tlslite 0.4 | Heartbleed, CCS injection; an oracle for RSA key exchange |
 //! | [`databases`] | MariaDB, PostgreSQL, OpenLDAP | TLS after a request of their protocol |
 //! | [`vsftpd`] | vsftpd | FTP with AUTH TLS |
 //! | [`chat`] | Prosody, InspIRCd | XMPP for clients and servers, IRC with STARTTLS |
@@ -31,6 +32,7 @@ use crate::tls_script::{Protocol, Version};
 pub mod chat;
 pub mod configured;
 pub mod databases;
+pub mod faulty;
 pub mod gnutls;
 pub mod inn;
 pub mod java;

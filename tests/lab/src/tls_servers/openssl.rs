@@ -57,12 +57,14 @@ pub fn with_psk(keys: &Keys) -> TlsServer {
 /// OpenSSL 1.1.1w with SSLv3 and all that was weak then, configured as [`s_server`].
 #[must_use]
 pub fn old(keys: &Keys) -> TlsServer {
-    start(
-        &prepared("openssl-1.1.1w/openssl"),
-        keys,
-        OLD,
-        &[&ALL[..], &["-dhparam", text(&keys.dh_1024())]].concat(),
-    )
+    old_with(keys, &[])
+}
+
+/// The same with further arguments.
+#[must_use]
+pub fn old_with(keys: &Keys, arguments: &[&str]) -> TlsServer {
+    let openssl = prepared("openssl-1.1.1w/openssl");
+    start(&openssl, keys, OLD, &[&ALL, &["-dhparam", text(&keys.dh_1024())], arguments].concat())
 }
 
 /// OpenSSL 3.6.3 with its own choice of suites, which goes with a prime of 2048 bits at least, and hybrid
