@@ -119,6 +119,7 @@ impl Plugin for CheckWeakCiphers {
         (State::Warning, "something is offered that the inventory of --baseline does not have"),
         (State::Critical, "something broken is offered; STARTTLS, asked for by name, is not"),
         (State::Critical, "a certificate has expired, is not trusted or not for this name"),
+        (State::Critical, "a fault in the server's code, looked for with --intrusive"),
         (State::Unknown, "the scan could not be completed: unreachable, not TLS, cut off, timeout"),
         (State::Unknown, "wrong options, the name does not resolve, a --baseline that cannot be compared"),
     ];

@@ -117,7 +117,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "targets_file")]
     pub(crate) baseline: Option<PathBuf>,
     /// Also try faults in the server's code: Heartbleed, CCS injection, insecure renegotiation, ROBOT. Sends
-    /// malformed messages, some 30 connections: never to systems that are not yours
+    /// malformed messages, in up to 30 connections: never against systems that are not yours
     #[arg(long)]
     pub(crate) intrusive: bool,
     /// Write all that was found to this file, as JSON

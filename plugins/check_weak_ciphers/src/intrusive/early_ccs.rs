@@ -13,10 +13,12 @@ use crate::scan::connection::{Ending, Outcome};
 #[derive(Debug, PartialEq)]
 pub(super) enum Early {
     Settled(Finding),
-    /// The connection ended without a word, so that it is not known what ended it.
-    Ended,
+    /// The connection ended without a word, or with an alert that may be on something else.
+    Unclear,
 }
 
+/// The alert on what comes at the wrong time.
+const UNEXPECTED_MESSAGE: u8 = 10;
 /// An alert that nobody sends who cannot read the Finished.
 const DECRYPT_ERROR: u8 = 51;
 
@@ -34,10 +36,13 @@ pub(super) fn inject<S: Read + Write>(mut handshake: Handshake<S>, spec: Spec) -
     handshake.wire.send_all(&records);
     match handshake.await_change() {
         Ok(()) => {}
-        Err(Outcome::Ended(_)) => return Ok(Early::Ended),
-        Err(Outcome::Refused(Some(alert))) if alert.description != DECRYPT_ERROR => {
+        Err(Outcome::Refused(Some(alert))) if alert.description == UNEXPECTED_MESSAGE => {
             return Ok(Early::Settled(refused()));
         }
+        Err(Outcome::Refused(Some(alert))) if alert.description != DECRYPT_ERROR => {
+            return Ok(Early::Unclear);
+        }
+        Err(Outcome::Ended(_)) => return Ok(Early::Unclear),
         Err(outcome) => return Err(outcome),
     }
     let (kind, fragment) = handshake.wire.receive()?;

@@ -263,14 +263,20 @@ impl<'a> Examiner<'a> {
     fn heartbleed(&self, completable: Completable) -> Result<Finding, Outcome> {
         let suspect = Suspect::Heartbleed;
         let common = completable.map_or_else(|| self.seen_common(), |(common, _)| Ok(common))?;
-        let (_pass, handshake) = self.begin(common, Manners { heartbeat: true, ..CAREFUL })?;
+        let manners = Manners { heartbeat: true, ..CAREFUL };
+        let (pass, handshake) = self.begin(common, manners)?;
         if !handshake.server.hello.heartbeat {
             return Ok(suspect.safe("the server has no heartbeats (RFC 6520)"));
         }
-        match completable {
-            Some((_, spec)) => heartbleed::heartbleed(handshake.complete(spec)?, heartbleed::PAUSE),
-            None => Ok(suspect.unknown(NO_SUITE.to_owned())),
+        let Some((_, spec)) = completable else { return Ok(suspect.unknown(NO_SUITE.to_owned())) };
+        let finding = heartbleed::heartbleed(handshake.complete(spec)?, heartbleed::PAUSE)?;
+        if finding.verdict == Verdict::Vulnerable {
+            return Ok(finding);
         }
+        // One end of a connection may have come by chance.
+        drop(pass);
+        let (_pass, handshake) = self.begin(common, manners)?;
+        heartbleed::heartbleed(handshake.complete(spec)?, heartbleed::PAUSE)
     }
 
     fn early_ccs(&self, completable: Completable) -> Result<Finding, Outcome> {
@@ -279,7 +285,7 @@ impl<'a> Examiner<'a> {
             let (_pass, handshake) = self.begin(common, CAREFUL)?;
             match early_ccs::inject(handshake, spec)? {
                 Early::Settled(finding) => return Ok(finding),
-                Early::Ended => {}
+                Early::Unclear => {}
             }
         }
         let (_pass, handshake) = self.begin(common, CAREFUL)?;
@@ -298,8 +304,8 @@ impl<'a> Examiner<'a> {
 
     fn insecure_renegotiation(&self, common: Common, spec: Spec) -> Result<Finding, Outcome> {
         let suspect = Suspect::InsecureRenegotiation;
-        let (_pass, handshake) = match self.begin(common, OLD) {
-            Ok(begun) => begun,
+        let mut again = match self.begin(common, OLD) {
+            Ok(begun) => self.again(begun, spec)?,
             Err(Outcome::Refused(_)) => {
                 // It is for what the hello lacks if another one that has it is answered.
                 self.begin(common, CAREFUL)?;
@@ -307,9 +313,11 @@ impl<'a> Examiner<'a> {
             }
             Err(outcome) => return Err(outcome),
         };
-        let session = handshake.complete(spec)?;
-        let again = self.hello(common.version, &[common.suite]).message(&random(), OLD);
-        Ok(match renegotiation::renegotiate(session, &again)? {
+        if again == Again::Ended {
+            // Once, it may have come by chance.
+            again = self.again(self.begin(common, OLD)?, spec)?;
+        }
+        Ok(match again {
             Again::Accepted => {
                 let text = "CVE-2009-3555: a second hello in a connection is answered, of a client that knows nothing of \
                     RFC 5746";
@@ -320,6 +328,13 @@ impl<'a> Examiner<'a> {
             }
             Again::Ended => suspect.safe("a second hello is not answered but the connection ended"),
         })
+    }
+
+    /// A second hello of a client that knows nothing of RFC 5746.
+    fn again(&self, (_pass, handshake): Begun<'a>, spec: Spec) -> Result<Again, Outcome> {
+        let suites = [handshake.server.hello.suite];
+        let hello = self.hello(spec.version, &suites).message(&random(), OLD);
+        renegotiation::renegotiate(handshake.complete(spec)?, &hello)
     }
 
     /// Whether a client that keeps RFC 5746 may renegotiate, which is no fault, but costs the server more than the client.
