@@ -34,7 +34,7 @@ mod wire;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("dns_message", dns_message::run),
     ("ini", ini::run),
     ("range", range::run),
