@@ -264,3 +264,18 @@ fn ends() {
     assert!(watchful.forbids(Version::Tls12, dhe));
     assert!(!forbids(&watchful, Version::Tls12, ECDHE_RSA_GCM));
 }
+
+/// The example in the README is a policy, and changes what it says.
+#[test]
+fn the_example_in_the_readme_is_valid() {
+    let readme = include_str!("../../../README.md");
+    let (_, example) = readme.split_once("# house.toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let own = good(example);
+    assert_eq!(own.limits, LeastBits { dh: 3072, rsa: 2048, curve: 224 });
+    assert_eq!((own.require.len(), own.severity.len(), own.certificate.days), (1, 2, Some(200)));
+    assert_eq!(own.class_of(FindingKind::Cbc), Class::Weak);
+    assert!(!forbids(&own, Version::Tls12, ECDHE_RSA_GCM));
+    let after = Policy::read(example, "own", "").unwrap().in_force(Moment::Year(2028));
+    assert!(forbids(&after, Version::Tls12, ECDHE_RSA_GCM));
+}
