@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::time::Duration;
 
 use lab::output::State;
@@ -145,6 +146,30 @@ fn openssl_that_wants_a_client_certificate() {
     let server = openssl::s_server_with(&keys, &["-Verify", "1"]);
     verdict(&server, &S_SERVER);
     inventory(&server);
+}
+
+/// OpenSSL takes ECDHE with an ECDSA certificate only from who offers the curve of its key as well; the other groups are
+/// found all the same.
+#[test]
+fn groups_beside_the_curve_of_the_certificate() {
+    let keys = Keys::new();
+    let server = nginx::all_suites(&keys);
+    let ours = Document::of(&check(server.port(), server.starttls()).arg("--inventory").outcome());
+    let names = |version: &str| -> BTreeSet<String> {
+        let groups = ours.at("/ports/0/groups").as_array().unwrap().clone();
+        let of_version =
+            groups.iter().filter(|group| group["versions"].as_array().unwrap().contains(&version.into()));
+        of_version.map(|group| group["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let curves = ["secp256r1", "secp384r1", "secp521r1", "x25519", "x448"].map(str::to_owned);
+    assert_eq!(names("TLS1.2"), BTreeSet::from(curves), "{}", ours.report());
+    let policy = keys.folder().join("two-groups.toml");
+    fs::write(&policy, "[groups]\nallow = [\"x25519\", \"secp256r1\"]\n").unwrap();
+    let outcome = check(server.port(), server.starttls()).arg("--policy").arg(&policy).outcome();
+    let ours = Document::of(&outcome);
+    let findings = ours.at("/ports/0/findings").as_array().unwrap().clone();
+    let listed = findings.iter().find(|finding| finding["id"] == "group_not_listed").unwrap();
+    assert!(listed["versions"].as_array().unwrap().contains(&"TLS1.2".into()), "{}", ours.report());
 }
 
 /// What it was told to sign with, and nothing else.

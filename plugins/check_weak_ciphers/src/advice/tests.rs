@@ -40,7 +40,9 @@ fn releases_have_settings_of_their_own() {
 fn every_finding_has_advice() {
     let without: Vec<&str> = FindingKind::ALL
         .into_iter()
-        .filter(|(kind, ..)| !kind.is_difference() && note(*kind).is_none() && of(*kind, 8443, None).next().is_none())
+        .filter(|(kind, ..)| {
+            !kind.is_difference() && note(*kind).is_none() && of(*kind, 8443, None).next().is_none()
+        })
         .map(|(_, name, _)| name)
         .collect();
     assert_eq!(without, ["protocol_violation", "ends_soon", "tls1_3", "client_preference"]);

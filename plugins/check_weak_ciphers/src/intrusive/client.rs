@@ -9,9 +9,9 @@ use ring::agreement::{
 use ring::rand::SystemRandom;
 
 use common::net::tls::RsaKey;
-use num_bigint::BigUint;
 
 use super::keys::{Keys, Randoms, Spec};
+use super::power::{Modulus, stripped};
 use super::rsa::{PREMASTER, Padding, PublicKey};
 use crate::scan::connection::{Ending, Outcome};
 use crate::suites::{KeyExchange, Suite};
@@ -286,22 +286,21 @@ fn agree(share: Share<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
             Some((body, secret))
         }
         Share::Dhe { prime, generator, public } => {
-            if prime.len() > MAX_PRIME || prime.last().is_none_or(|last| last & 1 == 0) {
+            if [prime, generator, public].iter().any(|number| number.len() > MAX_PRIME) {
                 return None;
             }
+            let modulus = Modulus::new(prime)?;
             let mut private = [0; 32];
             getrandom::fill(&mut private).ok()?;
-            let [prime, generator, public, private] =
-                [prime, generator, public, &private].map(BigUint::from_bytes_be);
-            put16(&mut body, &generator.modpow(&private, &prime).to_bytes_be());
+            put16(&mut body, &modulus.power(generator, &private));
             // RFC 5246 section 8.1.2: without the zeros in front.
-            Some((body, public.modpow(&private, &prime).to_bytes_be()))
+            Some((body, stripped(&modulus.power(public, &private)).to_vec()))
         }
     }
 }
 
 /// A longer prime costs seconds of calculation.
-const MAX_PRIME: usize = 16_384 / 8;
+const MAX_PRIME: usize = 8192 / 8;
 
 fn curve(group: u16) -> Option<&'static Algorithm> {
     match group {

@@ -10,6 +10,7 @@ mod early_ccs;
 pub mod fuzz;
 mod heartbleed;
 mod keys;
+mod power;
 mod renegotiation;
 mod robot;
 mod rsa;

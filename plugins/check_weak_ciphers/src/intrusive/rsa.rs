@@ -2,23 +2,22 @@
 //! Nothing here is secret: the client makes up what it encrypts and throws it away.
 
 use common::net::tls::RsaKey;
-use num_bigint::BigUint;
+
+use super::power::{Modulus, stripped};
 
 /// A key to encrypt for.
 #[derive(Clone, Debug)]
 pub(super) struct PublicKey {
-    modulus: BigUint,
-    exponent: BigUint,
-    /// Length of the modulus.
-    bytes: usize,
+    modulus: Modulus,
+    exponent: Vec<u8>,
 }
 
 /// Longer keys cost seconds of calculation and are in no certificate.
-const MAX_BITS: u64 = 16_384;
+const MAX_BITS: usize = 16_384;
 /// A block has room for the padding and a premaster secret (RFC 8017 section 7.2.1).
-const MIN_BITS: u64 = 512;
-/// All exponents in use have 32 bits at most.
-const MAX_EXPONENT_BITS: u64 = 64;
+const MIN_BITS: usize = 512;
+/// All exponents in use have four bytes at most.
+const MAX_EXPONENT: usize = 8;
 
 /// Length of a premaster secret (RFC 5246 section 7.4.7.1).
 pub(super) const PREMASTER: usize = 48;
@@ -40,13 +39,12 @@ pub(super) enum Padding {
 
 impl PublicKey {
     pub(super) fn of(key: &RsaKey) -> Option<Self> {
-        let (modulus, exponent) =
-            (BigUint::from_bytes_be(&key.modulus), BigUint::from_bytes_be(&key.exponent));
+        let modulus = Modulus::new(&key.modulus)?;
+        let exponent = stripped(&key.exponent);
         let is_usable = (MIN_BITS..=MAX_BITS).contains(&modulus.bits())
-            && (2..=MAX_EXPONENT_BITS).contains(&exponent.bits())
-            && modulus.bit(0);
-        let bytes = usize::try_from(modulus.bits().div_ceil(8)).ok()?;
-        is_usable.then_some(Self { modulus, exponent, bytes })
+            && exponent.len() <= MAX_EXPONENT
+            && !matches!(exponent, [] | [1]);
+        is_usable.then(|| Self { modulus, exponent: exponent.to_vec() })
     }
 
     /// Encrypts a premaster secret that begins with this version. `random` fills the padding and may have zeros.
@@ -56,9 +54,11 @@ impl PublicKey {
         premaster: &[u8; PREMASTER],
         random: impl FnMut() -> u8,
     ) -> Vec<u8> {
-        let block = block(padding, premaster, self.bytes, random);
-        let number = BigUint::from_bytes_be(&block).modpow(&self.exponent, &self.modulus).to_bytes_be();
-        [vec![0; self.bytes.saturating_sub(number.len())], number].concat()
+        self.modulus.power(&block(padding, premaster, self.bytes(), random), &self.exponent)
+    }
+
+    fn bytes(&self) -> usize {
+        self.modulus.bits().div_ceil(8)
     }
 }
 
@@ -98,6 +98,7 @@ fn block(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use num_bigint::BigUint;
     use proptest::prelude::*;
 
     /// A key of 640 bits and its private exponent.
@@ -160,7 +161,7 @@ mod tests {
         fn any_key_that_is_taken_encrypts(modulus in proptest::collection::vec(any::<u8>(), 0..80), exponent in proptest::collection::vec(any::<u8>(), 0..4)) {
             if let Some(key) = PublicKey::of(&RsaKey { modulus, exponent }) {
                 for padding in [Padding::Right, Padding::EarlyZero] {
-                    prop_assert_eq!(key.encrypt(padding, &SECRET, || 7).len(), key.bytes);
+                    prop_assert_eq!(key.encrypt(padding, &SECRET, || 7).len(), key.bytes());
                 }
             }
         }

@@ -190,12 +190,33 @@ impl Column {
         if shows_groups && !with_group.is_empty() {
             suites.extend(weakest_first(&with_group).into_iter().rev());
             more.extend(groups(version).into_iter().filter(is_new));
+            // More than one showed, so the server follows the client's order.
+            if self.needs_own_curve() && self.found.groups.len() > 1 {
+                more.extend(&self.found.groups);
+            }
         }
         if !left.is_empty() {
             suites.extend(left);
             more.extend(prime_groups());
         }
         (!more.is_empty()).then_some(Step::Groups { version, suites, groups: more })
+    }
+
+    /// Whether what was taken goes with an ECDSA certificate. Up to TLS 1.2 its curve must be among the groups of a client,
+    /// or some servers refuse it whatever other groups they have in common (RFC 8422 section 5.1).
+    fn needs_own_curve(&self) -> bool {
+        let suites = self.found.picks.iter().filter_map(|flight| Suite::by_code(flight.hello.suite));
+        let mut with_group = suites.filter(|suite| takes_groups(suite.code)).peekable();
+        self.rules.version < Version::Tls13
+            && with_group.peek().is_some()
+            && with_group.all(|suite| suite.auth == Auth::Ecdsa)
+    }
+
+    /// The same groups with those that were seen behind them, if that may be answered where they alone were refused.
+    fn with_own_curve(&self, groups: &[u16]) -> Option<Vec<u16>> {
+        let has_seen = groups.iter().any(|group| self.found.groups.contains(group));
+        let more = || groups.iter().chain(&self.found.groups).copied().collect();
+        (self.needs_own_curve() && !has_seen && !self.found.groups.is_empty()).then(more)
     }
 
     /// What shows more signature schemes, for each kind of key.
@@ -867,7 +888,15 @@ impl Board {
                         self.ask_older_primes(version);
                     }
                     Some(group) if groups.contains(&group) => {
+                        let seen = self.column(version).map(|column| column.found.groups.clone());
+                        let seen = seen.unwrap_or_default();
+                        // It was behind all that is new.
+                        if seen.contains(&group) {
+                            return;
+                        }
+                        let keeps_own_curve = groups.iter().any(|one| seen.contains(one));
                         groups.retain(|known| *known != group);
+                        groups.extend(keeps_own_curve.then_some(group));
                         self.take(version, *flight);
                     }
                     // OpenSSL picks ECDHE with PSK and then gives up, as it has none of the groups.
@@ -878,14 +907,23 @@ impl Board {
                     self.push(Step::Groups { version, suites, groups });
                 }
             }
-            Proof::TakesNone(_) => {}
+            Proof::TakesNone(_) => self.ask_with_own_curve(version, suites, &groups),
             // A client without any group of the server's is refused in many words; by Java with unexpected_message,
             // which is the only one that a verdict takes for a refusal beside the usual ones.
             Proof::Nothing(Outcome::Refused(Some(alert)))
                 if !suites.iter().any(|code| takes_prime(*code))
-                    && (self.mode == Mode::Inventory || alert.description == alerts::UNEXPECTED_MESSAGE) => {}
+                    && (self.mode == Mode::Inventory || alert.description == alerts::UNEXPECTED_MESSAGE) =>
+            {
+                self.ask_with_own_curve(version, suites, &groups);
+            }
             Proof::Nothing(outcome) if self.turns_away(&outcome) => self.give_up(&outcome),
             Proof::Nothing(outcome) => self.stop(version, outcome),
+        }
+    }
+
+    fn ask_with_own_curve(&mut self, version: Version, suites: Vec<u16>, groups: &[u16]) {
+        if let Some(groups) = self.column(version).and_then(|column| column.with_own_curve(groups)) {
+            self.push(Step::Groups { version, suites, groups });
         }
     }
 
