@@ -9,6 +9,7 @@ mod exit;
 mod files;
 #[cfg(feature = "tls")]
 mod judge;
+mod progress;
 mod run;
 mod sys;
 mod watchdog;
@@ -27,6 +28,7 @@ use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
 
 #[cfg(feature = "tls")]
 pub use judge::{CERT_DAYS, judge_certificate};
+pub use progress::Progress;
 pub use run::{finding_of, main, with_defaults};
 
 /// A check.

@@ -103,6 +103,11 @@ pub(crate) fn of(
     fitting.map(|one| (one.software.name(), one.lines))
 }
 
+/// What the advice is about: the same for all findings that the same lines are against.
+pub(crate) fn title(kind: FindingKind) -> Option<&'static str> {
+    table::topic(kind).map(|topic| topic.title)
+}
+
 /// What is to be known or done besides, in a sentence.
 pub(crate) fn note(kind: FindingKind) -> Option<&'static str> {
     table::topic(kind).and_then(|topic| topic.note)

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::CheckWeakCiphers;
 use crate::probe::trouble;
-use crate::progress::Progress;
 use crate::scan::Scanner;
 use crate::scan::connection::{Endpoint, Outcome};
 use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
 use crate::seen::{Scan, Seen, SeenPort, Trouble, TroubleKind};
+use common::plugin::Progress;
 
 /// Where TLS begins at once, and where [`Protocol::of_port`] knows what is spoken before it.
 pub(crate) const PORTS: [u16; 33] = [

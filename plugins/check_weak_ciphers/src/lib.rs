@@ -22,7 +22,6 @@ mod judge;
 mod options;
 mod policy;
 mod probe;
-mod progress;
 mod scan;
 mod seen;
 mod signatures;

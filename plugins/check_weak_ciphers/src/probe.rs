@@ -18,7 +18,6 @@ use crate::groups::{Group, GroupKind};
 use crate::intrusive::{self, SeenIntrusive};
 use crate::options::{Required, Starttls};
 use crate::policy::Policy;
-use crate::progress::Progress;
 use crate::scan::connection::{Ending, Endpoint, Flight, Outcome};
 use crate::scan::gate::Gate;
 use crate::scan::starttls::Protocol;
@@ -26,6 +25,7 @@ use crate::scan::{Asked, Found, Mode, Rules, Scanner, Survey};
 use crate::seen::{Pick, Scan, Seen, SeenPort, SeenTls, SeenVersion, Trouble, TroubleKind};
 use crate::suites::{SUITES, Suite, suite_name};
 use crate::version::Version;
+use common::plugin::Progress;
 
 /// Scans all ports, or those that are found, one after the other: the limit on connections is the host's.
 pub(crate) fn probe(

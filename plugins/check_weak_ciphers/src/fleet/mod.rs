@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::CheckWeakCiphers;
 use crate::judge::Counts;
 use crate::probe::{before_judging, probe};
-use crate::progress::Progress;
 use crate::seen::Seen;
+use common::plugin::Progress;
 
 /// One host of a fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -25,10 +25,10 @@ use gate::{Gate, Shut};
 pub(crate) use preference::Preference;
 
 use crate::alerts;
-use crate::progress::Progress;
 use crate::suites::{SSLV2_KINDS, Sslv2Kind, UNASSIGNED};
 use crate::version::Version;
 use crate::wire::hello::{ClientHello, KeyShare};
+use common::plugin::Progress;
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

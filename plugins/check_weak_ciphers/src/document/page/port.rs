@@ -5,6 +5,7 @@ use common::report::{Finding as Judged, Report, State};
 use super::words::{class_words, state_badge, title};
 use super::writer::Html;
 use super::{Subject, certificates, fact, when};
+use crate::advice;
 use crate::baseline::What;
 use crate::document::{Agreement, Finding, Port, ProtocolVersion, SuiteEntry};
 use crate::policy::{Class, FindingKind};
@@ -121,6 +122,7 @@ fn findings(html: &mut Html, port: &Port, report: &Report) {
                 row(html, |html| judgement(html, finding));
             }
         });
+        advice(html, &count);
     }
     if notes.is_empty() && remarks.is_empty() {
         return;
@@ -149,9 +151,6 @@ fn judgement(html: &mut Html, finding: &Finding) {
     cell(html, "State", |html| badge_of_state(html, finding.state));
     cell(html, "Finding", |html| {
         html.element("div", &[], |html| name_of(html, finding));
-        if finding.state != State::Ok {
-            advice(html, finding);
-        }
     });
     cell(html, "Found on", |html| {
         let versions = versions(finding);
@@ -162,24 +161,41 @@ fn judgement(html: &mut Html, finding: &Finding) {
     });
 }
 
-/// What to set on the server, by program.
-fn advice(html: &mut Html, finding: &Finding) {
-    if let Some(note) = finding.advice_note {
-        advised(html, note);
+/// What to set on the server, by program: once for all findings that it is against.
+fn advice(html: &mut Html, findings: &[&Finding]) {
+    let mut topics: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let Some(title) = advice::title(finding.advice.kind) else { continue };
+        match topics.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, same)) => same.push(finding),
+            None => topics.push((title, vec![finding])),
+        }
     }
-    if finding.advice.each().next().is_none() {
+    if topics.is_empty() {
         return;
     }
-    html.element("div", &[("class", "advice")], |html| {
-        for (software, lines) in finding.advice.each() {
+    html.leaf("h3", &[], "What to do about it");
+    for (title, same) in topics {
+        html.element("div", &[("class", "advice")], |html| {
             html.element("p", &[], |html| {
-                html.text(&format!("{software}: "));
-                for line in lines {
-                    html.leaf("code", &[("class", "line")], line);
-                }
+                html.leaf("strong", &[], title);
+                html.text(", against ");
+                html.breakable(&same.iter().map(|finding| finding.id).collect::<Vec<_>>().join(", "));
             });
-        }
-    });
+            let Some(first) = same.first() else { return };
+            if let Some(note) = first.advice_note {
+                html.leaf("p", &[], note);
+            }
+            for (software, lines) in first.advice.each() {
+                html.element("p", &[], |html| {
+                    html.text(&format!("{software}:"));
+                    for line in lines {
+                        html.leaf("code", &[("class", "line")], line);
+                    }
+                });
+            }
+        });
+    }
 }
 
 fn sentence(html: &mut Html, finding: &Judged) {

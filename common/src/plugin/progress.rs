@@ -1,4 +1,4 @@
-//! How far an inventory or a fleet is, for somebody who waits at a terminal. Monitoring engines see nothing of it.
+//! How far a long run is, for somebody who waits at a terminal. Monitoring engines see nothing of it.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// One line that is written over and over, and is gone at the end.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     place: String,
     /// When the line was written; `None` where nobody looks.
     shown: Option<Mutex<Option<Instant>>>,
@@ -18,13 +18,15 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const CLEAR: &str = "\r\x1b[K";
 
 impl Progress {
-    /// Of what is done at a place; shown only where somebody wants to wait and standard error is a terminal.
-    pub(crate) fn new(place: String, is_wanted: bool) -> Self {
+    /// Of what is done at a place; shown only where it is wanted and standard error is a terminal.
+    #[must_use]
+    pub fn new(place: String, is_wanted: bool) -> Self {
         let shown = (is_wanted && stderr().is_terminal()).then(Mutex::default);
         Self { place, shown }
     }
 
-    pub(crate) fn show(&self, how_far: impl FnOnce() -> String) {
+    /// Writes how far it is, not too often.
+    pub fn show(&self, how_far: impl FnOnce() -> String) {
         let Some(shown) = &self.shown else { return };
         let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.is_none_or(|at| at.elapsed() >= INTERVAL) {
