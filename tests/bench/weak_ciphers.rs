@@ -153,11 +153,10 @@ impl<'a> Place<'a> {
         let is_good = run.first_line().contains(&format!("of {FLEET} hosts {FLEET} OK"));
         let hosts = f64::from(u32::try_from(FLEET).expect("a small number"));
         println!(
-            "\na fleet of {FLEET} hosts, {distance}{}\n  {:.0} hosts a minute, {:.0} a minute of CPU time, {} KiB",
+            "\na fleet of {FLEET} hosts, {distance}{}\n  {:.0} hosts a minute, {:.0} a minute of CPU time",
             if is_good { "" } else { "  MISSED" },
             60.0 * hosts / run.elapsed.as_secs_f64(),
             60.0 * hosts / run.user_sys.as_secs_f64(),
-            run.max_rss_kib,
         );
         is_good
     }
