@@ -30,6 +30,8 @@ struct Traffic {
     /// Connections at a time by what the server showed so far.
     at_once: usize,
     open: usize,
+    /// Who waits for room: nobody is woken without need.
+    waiting: usize,
     total: u32,
     /// When the next one may start.
     next: Instant,
@@ -69,6 +71,7 @@ impl Gate {
         let traffic = Traffic {
             at_once: limits.at_once.max(1),
             open: 0,
+            waiting: 0,
             total: 0,
             next: Instant::now(),
             quickest: None,
@@ -99,10 +102,12 @@ impl Gate {
                 (true, false) => early.min(time),
                 (false, _) => time,
             };
+            state.waiting += 1;
             state = self
                 .left
                 .wait_timeout(state, wait)
                 .map_or_else(|error| error.into_inner().0, |woken| woken.0);
+            state.waiting -= 1;
         }
         state.total += 1;
         state.open += 1;
@@ -144,8 +149,13 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.gate.lock().open -= 1;
-        self.gate.left.notify_all();
+        let mut state = self.gate.lock();
+        state.open -= 1;
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.gate.left.notify_all();
+        }
     }
 }
 

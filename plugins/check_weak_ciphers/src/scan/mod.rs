@@ -179,11 +179,15 @@ impl<'a> Scanner<'a> {
     pub(crate) fn survey(&self, asked: &Asked<'_>) -> Survey {
         let board = Mutex::new(Board::new(asked, self.server_name.map_or(0, str::len), self.gate.most()));
         let changed = Condvar::new();
+        // Threads without a step to take: nobody is woken without need.
+        let idle = AtomicU32::new(0);
         let work = |is_alone: bool| {
             let mut state = lock(&board);
             while !(state.is_done() || is_alone && state.has_opened()) {
                 let Some((step, question)) = state.next() else {
+                    idle.fetch_add(1, Ordering::Relaxed);
                     state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    idle.fetch_sub(1, Ordering::Relaxed);
                     continue;
                 };
                 drop(state);
@@ -192,7 +196,10 @@ impl<'a> Scanner<'a> {
                 state.note(step, reply);
                 self.progress
                     .show(|| format!("{} suites, {} connections", state.found(), self.connections()));
-                changed.notify_all();
+                // Counted under the lock, as it is changed.
+                if idle.load(Ordering::Relaxed) > 0 {
+                    changed.notify_all();
+                }
             }
         };
         work(true);
