@@ -13,7 +13,7 @@ use crate::report::Seconds;
 /// Name servers and the patience with them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "DNS")]
-pub struct DnsArgs {
+pub struct ResolverArgs {
     /// Name server to ask instead of those of the system; several are asked independently
     #[arg(long, value_name = "IP[:PORT]", value_parser = parse_server, action = ArgAction::Append)]
     pub resolver: Vec<SocketAddr>,
@@ -23,6 +23,14 @@ pub struct DnsArgs {
     /// How often a question is asked before it counts as unanswered
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10))]
     pub tries: u32,
+}
+
+/// The same for plugins that ask nobody but name servers.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "DNS")]
+pub struct DnsArgs {
+    #[command(flatten)]
+    servers: ResolverArgs,
     /// Questions a second, after a first burst of 512
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
@@ -31,7 +39,7 @@ pub struct DnsArgs {
     pub source_ip: Option<IpAddr>,
 }
 
-impl DnsArgs {
+impl ResolverArgs {
     /// The resolvers that are asked independently of each other: those given, or those of
     /// the system, which stand in for one another.
     pub fn upstreams(&self) -> Result<Vec<Upstream>, ProbeError> {
@@ -61,13 +69,26 @@ impl DnsArgs {
     /// How questions are sent.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        Settings {
-            query_timeout: self.query_timeout.0,
-            tries: self.tries,
-            rate: Some(self.rate),
-            source: self.source_ip,
-            ..Settings::default()
-        }
+        Settings { query_timeout: self.query_timeout.0, tries: self.tries, ..Settings::default() }
+    }
+}
+
+impl DnsArgs {
+    /// See [`ResolverArgs::upstreams`].
+    pub fn upstreams(&self) -> Result<Vec<Upstream>, ProbeError> {
+        self.servers.upstreams()
+    }
+
+    /// See [`ResolverArgs::resolvers`].
+    #[must_use]
+    pub fn resolvers(&self) -> usize {
+        self.servers.resolvers()
+    }
+
+    /// How questions are sent.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings { rate: Some(self.rate), source: self.source_ip, ..self.servers.settings() }
     }
 
     /// How long `questions` take to send at the rate allowed.

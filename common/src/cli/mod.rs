@@ -11,6 +11,10 @@ mod usage;
 
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "smtp")]
+mod smtp;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -24,7 +28,13 @@ pub use usage::{BadValue, UsageError};
 pub use target::{FamilyArgs, TargetArgs};
 
 #[cfg(feature = "dns")]
-pub use dns::DnsArgs;
+pub use dns::{DnsArgs, ResolverArgs};
+
+#[cfg(feature = "mysql")]
+pub use mysql::{MysqlArgs, source_login};
+
+#[cfg(feature = "smtp")]
+pub use smtp::{DeliveryConnector, DeliveryTls, DeliveryTlsArgs, SmtpArgs};
 
 #[cfg(feature = "tls")]
 pub use tls::{CertificateArgs, TlsArgs, TlsMode};

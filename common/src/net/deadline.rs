@@ -58,6 +58,12 @@ impl Deadline {
         Phase::ALL.into_iter().find(|phase| *phase as u8 == stored).unwrap_or(Phase::Starting)
     }
 
+    /// The same end with a phase of its own, for work that goes on beside other work.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { phase: Arc::new(AtomicU8::new(self.phase() as u8)), ..self.clone() }
+    }
+
     /// The same start with an earlier end, for a step that must not use up the run.
     #[must_use]
     pub fn shortened(&self, limit: Duration) -> Self {
@@ -83,6 +89,16 @@ mod tests {
         let error = deadline.remaining().unwrap_err();
         assert_eq!(error.trouble, Trouble::Timeout);
         assert_eq!(error.to_string(), "timeout after 0 s while negotiating TLS");
+    }
+
+    #[test]
+    fn work_apart_has_a_phase_of_its_own() {
+        let whole = Deadline::new(Instant::now(), Duration::from_secs(1));
+        whole.enter(Phase::Connecting);
+        let part = whole.apart();
+        assert_eq!(part.phase(), Phase::Connecting);
+        part.enter(Phase::WaitingForBanner);
+        assert_eq!((whole.phase(), part.limit()), (Phase::Connecting, whole.limit()));
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub enum Trouble {
     Protocol,
     /// The peer refuses for now.
     Temporary,
+    /// The peer refuses our credential, and logging in is not what is checked.
+    Denied,
+    /// The peer answers, but not with what was asked for.
+    Incomplete,
     /// An error of this program.
     Internal,
 }

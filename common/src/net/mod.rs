@@ -1,11 +1,14 @@
 //! I/O under one deadline. Every call ends in time, and every failure says what was
 //! being done.
 
+mod at_once;
 mod deadline;
 mod error;
 mod phase;
 mod secret;
 
+#[cfg(feature = "tcp")]
+pub mod poll;
 #[cfg(feature = "sasl")]
 pub mod random;
 #[cfg(feature = "tcp")]
@@ -16,12 +19,16 @@ mod tcp;
 #[cfg(feature = "dns")]
 pub mod dns;
 
+#[cfg(feature = "mysql")]
+pub mod mysql;
+
 #[cfg(feature = "tls")]
 pub mod tls;
 
 #[cfg(feature = "smtp")]
 pub mod smtp;
 
+pub use at_once::at_once;
 pub use deadline::Deadline;
 pub use error::{ProbeError, Trouble, cause};
 pub use phase::Phase;

@@ -23,7 +23,9 @@ pub enum Family {
 }
 
 impl Family {
-    const fn allows(self, address: IpAddr) -> bool {
+    /// Whether an address is of this family.
+    #[must_use]
+    pub const fn allows(self, address: IpAddr) -> bool {
         match self {
             Self::Any => true,
             Self::V4 => address.is_ipv4(),
@@ -31,7 +33,9 @@ impl Family {
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// Its name in a sentence: `IP` for both.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Any => "IP",
             Self::V4 => "IPv4",

@@ -9,8 +9,11 @@ mod exit;
 mod files;
 #[cfg(feature = "tls")]
 mod judge;
+#[cfg(feature = "smtp")]
+mod judge_smtp;
 mod progress;
 mod run;
+mod state;
 mod sys;
 mod watchdog;
 
@@ -28,8 +31,12 @@ use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
 
 #[cfg(feature = "tls")]
 pub use judge::{CERT_DAYS, judge_certificate};
+#[cfg(feature = "smtp")]
+pub use judge_smtp::{describe_opening, judge_opening, judge_stop};
 pub use progress::Progress;
 pub use run::{finding_of, main, with_defaults};
+pub use state::{Remembered, StateError, StateFile, state_folder};
+pub use sys::{Room, is_locked_by_another, room};
 
 /// A check.
 ///
@@ -48,6 +55,9 @@ pub trait Plugin: Parser {
     const CONDITIONS: &'static [(Condition, State)] = &[];
     /// Time limit when `--timeout` is not given.
     const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// Most bytes of memory the process may have, for plugins whose peer could make a library
+    /// of others hold more.
+    const MOST_MEMORY: Option<u64> = None;
 
     /// What the probe saw: plain data without secrets, enough to judge by.
     type Seen: Serialize + DeserializeOwned;
@@ -66,6 +76,11 @@ pub trait Plugin: Parser {
     /// Thresholds on the time of the whole run.
     fn time_thresholds(&self) -> Thresholds {
         Thresholds::default()
+    }
+
+    /// Time limit of this run when `--timeout` is not given, where an option moves it.
+    fn default_timeout(&self) -> Duration {
+        Self::DEFAULT_TIMEOUT
     }
 
     /// State of a temporary refusal, if an option sets it.
@@ -103,6 +118,11 @@ pub trait Plugin: Parser {
 
     /// The states of all conditions in this run.
     fn states(&self) -> StateTable {
+        self.common_states()
+    }
+
+    /// The same as far as the options that every plugin has decide them.
+    fn common_states(&self) -> StateTable {
         let mut states = StateTable::new(Self::CONDITIONS);
         if let Some(state) = self.run_args().timeout_state {
             states.set(Condition::Timeout, state);

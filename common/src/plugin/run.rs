@@ -79,7 +79,10 @@ fn usage(error: &UsageError) -> ! {
 fn run<P: Plugin>(plugin: &P, started: Instant) -> ! {
     let args = plugin.run_args();
     let states = plugin.states();
-    let deadline = Deadline::new(started, args.timeout.map_or(P::DEFAULT_TIMEOUT, |seconds| seconds.0));
+    let deadline =
+        Deadline::new(started, args.timeout.map_or_else(|| plugin.default_timeout(), |seconds| seconds.0));
+    exit::attend(deadline.clone());
+    P::MOST_MEMORY.into_iter().for_each(exit::limit_memory);
     let printer = Printer {
         plugin: P::NAME,
         target: plugin.target(),
@@ -198,6 +201,8 @@ pub fn finding_of(error: &ProbeError, states: &StateTable) -> Finding {
         Trouble::Tls => ("tls", Condition::Certificate),
         Trouble::Protocol => ("protocol", Condition::Protocol),
         Trouble::Temporary => ("temporary", Condition::Temporary),
+        Trouble::Denied => ("denied", Condition::Credential),
+        Trouble::Incomplete => ("incomplete", Condition::Incomplete),
         Trouble::Internal => ("internal", Condition::Internal),
     };
     let mut finding = Finding::new(id, states.state(condition), error.text.clone());

@@ -1,5 +1,6 @@
 //! Codecs and state machines without I/O: they know no sockets, no options, no states.
 
+pub mod glob;
 pub mod redact;
 pub mod text;
 
@@ -7,9 +8,14 @@ pub mod text;
 pub mod dns;
 
 #[cfg(feature = "tcp")]
+pub mod address;
+#[cfg(feature = "tcp")]
 pub mod names;
 #[cfg(feature = "tcp")]
 pub mod proxy;
+
+#[cfg(feature = "mysql")]
+pub mod mysql;
 
 #[cfg(feature = "sasl")]
 pub mod sasl;

@@ -36,6 +36,16 @@ pub fn quote(text: &str) -> String {
     format!("\"{kept}{more}\"")
 }
 
+/// The first of many things for a sentence, and how many more there are.
+#[must_use]
+pub fn some(items: &[String], most: usize) -> String {
+    let shown = items.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Cuts text to at most `limit` bytes at a character boundary.
 #[must_use]
 pub fn truncate(text: &str, limit: usize) -> &str {

@@ -113,6 +113,12 @@ impl Report {
         self.measure(metric, value, Thresholds::default());
     }
 
+    /// Adds how many there are of something.
+    pub fn record_count(&mut self, metric: &Metric, number: Option<usize>) {
+        // 32 bits are exact as a double, and more than anything of ours has.
+        self.record(metric, number.map(|number| u32::try_from(number).map_or(f64::INFINITY, f64::from)));
+    }
+
     /// Adds a line of background, shown from `level` times `-v` on.
     pub fn context(&mut self, level: u8, text: impl Into<String>) {
         self.context.push(Context { level, text: text.into() });

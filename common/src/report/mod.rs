@@ -13,7 +13,7 @@ mod render;
 mod state;
 mod units;
 
-pub use clean::{clean, quote, truncate};
+pub use clean::{clean, quote, some, truncate};
 pub use condition::{Condition, StateTable};
 pub use finding::{Context, Finding, Report};
 pub use number::format_number;
@@ -21,4 +21,4 @@ pub use perfdata::{Metric, Perfdata, Uom};
 pub use range::{Range, RangeError, Thresholds};
 pub use render::{Document, Format, render};
 pub use state::{ParseStateError, State};
-pub use units::{Seconds, TimeRange, UnitError, parse_size};
+pub use units::{Seconds, TimeRange, UnitError, parse_bytes, parse_size, parse_span};

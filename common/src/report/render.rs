@@ -118,9 +118,12 @@ impl Document<'_> {
                 state => line(&format!("{state}: {}", finding.text)),
             }
         }
-        for finding in self.report.findings() {
-            if let Some(hint) = &finding.hint {
+        let mut hints: Vec<&str> = Vec::new();
+        for hint in self.report.findings().into_iter().filter_map(|finding| finding.hint.as_deref()) {
+            // Several objects may need the same remedy.
+            if !hints.contains(&hint) {
                 line(&format!("hint: {hint}"));
+                hints.push(hint);
             }
         }
         for text in self.report.context_lines(self.verbosity) {
@@ -297,6 +300,16 @@ mod tests {
             "DEMO CRITICAL: login rejected: \"535 a/b\"; certificate expires in 5 days | time=0.25s;10;;0\n\
              note: reached over IPv6\nhint: check it\none\n"
         );
+    }
+
+    #[test]
+    fn the_same_advice_is_given_once() {
+        let mut report = Report::new();
+        for text in ["a is down", "b is down"] {
+            report.add(Finding::new("down", State::Critical, text).with_hint("look at them"));
+        }
+        let text = render(&document(&report, 8192), Format::Text);
+        assert_eq!(text, "DEMO CRITICAL: a is down; b is down\nhint: look at them\n");
     }
 
     #[test]

@@ -39,6 +39,27 @@ const SIZE_UNITS: &[(&str, f64)] = &[
     ("GB", 1e9),
 ];
 const SIZE_UNIT_NAMES: &str = "B, k, KiB, MiB, GiB, kB, MB, GB";
+const SPAN_UNITS: &[(&str, f64)] =
+    &[("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0), ("w", 604_800.0)];
+const SPAN_UNIT_NAMES: &str = "s, m, h, d, w";
+/// Ten years.
+const LONGEST_SPAN: f64 = 315_360_000.0;
+const DISK_UNITS: &[(&str, f64)] = &[
+    ("B", 1.0),
+    ("k", 1024.0),
+    ("KiB", 1024.0),
+    ("M", 1_048_576.0),
+    ("MiB", 1_048_576.0),
+    ("G", 1_073_741_824.0),
+    ("GiB", 1_073_741_824.0),
+    ("T", 1_099_511_627_776.0),
+    ("TiB", 1_099_511_627_776.0),
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+    ("TB", 1e12),
+];
+const DISK_UNIT_NAMES: &str = "B, k, M, G, T, KiB, MiB, GiB, TiB, kB, MB, GB, TB";
 /// A day: longer than any engine waits, short enough for every clock type.
 const LONGEST: f64 = 86_400.0;
 
@@ -94,6 +115,33 @@ pub fn parse_size(text: &str) -> Result<usize, UnitError> {
     }
 }
 
+/// Reads a span of time that may be weeks: `30s`, `14d`, `2w`, up to ten years.
+pub fn parse_span(text: &str) -> Result<Duration, UnitError> {
+    let seconds =
+        with_unit(text, SPAN_UNITS).ok_or_else(|| UnitError::Unit(text.to_owned(), SPAN_UNIT_NAMES))?;
+    if (1.0..=LONGEST_SPAN).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(UnitError::Bounds(text.to_owned(), "3650d"))
+    }
+}
+
+/// Reads the size of something on a disk in bytes: `512M`, `2G`, `1.5TiB`, from 1 B to 1 PiB.
+pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
+    let bytes =
+        with_unit(text, DISK_UNITS).ok_or_else(|| UnitError::Unit(text.to_owned(), DISK_UNIT_NAMES))?;
+    if (1.0..=1_125_899_906_842_624.0).contains(&bytes) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the bounds were checked above"
+        )]
+        Ok(bytes as u64)
+    } else {
+        Err(UnitError::Bounds(text.to_owned(), "1024TiB"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +173,20 @@ mod tests {
         assert_eq!(parse_size("123"), Ok(123));
         for text in ["0", "-1", "", "2GiB", "5 k", "x"] {
             assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_and_disk_sizes() {
+        assert_eq!(parse_span("14d"), Ok(Duration::from_hours(14 * 24)));
+        assert_eq!(parse_span("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_bytes("2G"), Ok(2_147_483_648));
+        assert_eq!(parse_bytes("1.5TiB"), Ok(1_649_267_441_664));
+        for text in ["0", "-1d", "4000d", "x", "0.5", "1y"] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
+        for text in ["0", "-1", "", "2000TiB", "5 G", "1P"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
         }
     }
 }

@@ -5,11 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::poll::{self, Interest};
 use super::tcp::{Connection, Progress};
 use super::udp::Channel;
 use super::{Ask, Reply, Settings, Upstream};
 use crate::net::error::cause;
+use crate::net::poll::{self, Interest};
 use crate::net::{Deadline, Phase, ProbeError, Trouble};
 use crate::proto::dns::{Answer, Heard, Outcome, Packet};
 
@@ -258,7 +258,9 @@ impl<'a> Exchange<'a> {
         }
         self.release(index);
         let Some(Some(flight)) = self.flights.get(index) else { return };
-        let reply = Reply { answer, server: Some(flight.server), time: Some(flight.first_sent.elapsed()) };
+        let mut reply =
+            Reply { answer, server: Some(flight.server), time: Some(flight.first_sent.elapsed()) };
+        reply.answer.shorten(self.settings.most_records);
         self.settle(index, reply);
     }
 

@@ -4,8 +4,9 @@
 //! address; a check wants to know what each server said
 //! (docs/adr/0013-dns-with-our-own-socket-loop.md).
 
+mod authority;
 mod exchange;
-mod poll;
+mod exchangers;
 mod servers;
 mod tcp;
 mod udp;
@@ -15,9 +16,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deadline, ProbeError};
-use crate::proto::dns::{Answer, Outcome, Question};
+use super::{Deadline, Family, ProbeError};
+use crate::proto::dns::{Answer, Kind, Outcome, Question};
 
+pub use authority::{Above, Delegation, NameServer, Resolver, Word, ZoneServer, delegation, zone_servers};
+pub use exchangers::{
+    Exchanger, Exchangers, Lookup, MAX_ADDRESSES, MAX_HOSTS, Mx, Route, Target, exchangers, mx_records,
+};
 pub use servers::{Upstream, parse_server, system_servers};
 
 /// How questions are sent.
@@ -33,11 +38,20 @@ pub struct Settings {
     pub rate: Option<u32>,
     /// Our address, if it matters.
     pub source: Option<IpAddr>,
+    /// Records kept of one answer; the others are counted.
+    pub most_records: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { query_timeout: Duration::from_secs(2), tries: 2, window: 512, rate: None, source: None }
+        Self {
+            query_timeout: Duration::from_secs(2),
+            tries: 2,
+            window: 512,
+            rate: None,
+            source: None,
+            most_records: usize::MAX,
+        }
     }
 }
 
@@ -71,8 +85,17 @@ impl Reply {
     }
 
     const fn without_answer(outcome: Outcome, server: Option<SocketAddr>) -> Self {
-        let answer = Answer { outcome, authoritative: false, authenticated: false, zone: None };
-        Self { answer, server, time: None }
+        Self { answer: Answer::bare(outcome), server, time: None }
+    }
+}
+
+/// The types that have the addresses of a name.
+#[must_use]
+pub const fn address_kinds(family: Family) -> &'static [Kind] {
+    match family {
+        Family::Any => &[Kind::A, Kind::Aaaa],
+        Family::V4 => &[Kind::A],
+        Family::V6 => &[Kind::Aaaa],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which name servers are asked.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -11,6 +12,13 @@ use crate::net::error::cause;
 pub struct Upstream {
     /// In the order in which they are asked.
     pub servers: Vec<SocketAddr>,
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
+        f.write_str(&servers.join(" or "))
+    }
 }
 
 const DNS_PORT: u16 = 53;

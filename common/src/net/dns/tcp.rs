@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
-use super::poll::Interest;
+use crate::net::poll::Interest;
 
 /// A question on its way over TCP.
 pub(super) struct Connection {

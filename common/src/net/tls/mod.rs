@@ -133,6 +133,14 @@ impl TlsSeen {
     pub const fn trusted(&self) -> bool {
         self.judged && self.chain_problem.is_none() && self.name_problem.is_none() && self.dates_valid
     }
+
+    /// Why the peer is not trusted, if it is not.
+    #[must_use]
+    pub fn distrust(&self) -> Option<&str> {
+        let dates = (!self.dates_valid).then_some("it is not valid at this time");
+        let unjudged = (!self.judged).then_some("it was not judged");
+        self.chain_problem.as_deref().or(self.name_problem.as_deref()).or(dates).or(unjudged)
+    }
 }
 
 /// A handshake that failed.

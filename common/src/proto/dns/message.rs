@@ -30,6 +30,9 @@ pub enum Heard {
 const HEADER: usize = 12;
 /// Aliases followed within one message.
 const MAX_ALIASES: usize = 16;
+const TOO_MANY_ALIASES: &str = "more than 16 aliases in a row";
+/// Addresses kept that came along: those of 13 servers, several of each.
+const MAX_GLUE: usize = 64;
 
 impl Packet {
     /// Writes the question. `recurse` asks a resolver; without it only the server's own
@@ -81,12 +84,7 @@ impl Packet {
         }
         match decode_all(received) {
             Ok(message) => Heard::Answer(self.answer(&message)),
-            Err(why) => Heard::Answer(Answer {
-                outcome: Outcome::Malformed(why),
-                authoritative: false,
-                authenticated: false,
-                zone: None,
-            }),
+            Err(why) => Heard::Answer(Answer::bare(Outcome::Malformed(why))),
         }
     }
 
@@ -105,15 +103,19 @@ impl Packet {
 
     fn answer(&self, message: &Message) -> Answer {
         let soa = message.authorities.iter().find(|record| record.record_type() == RecordType::SOA);
+        let aliases = message.queries.first().map_or(Ok(Vec::new()), |query| aliases(message, query.name()));
         Answer {
-            outcome: self.outcome(message, soa.is_some()),
+            outcome: self.outcome(message, aliases.as_deref().map_err(|why| *why), soa.is_some()),
             authoritative: message.metadata.authoritative,
             authenticated: message.metadata.authentic_data,
             zone: soa.map(|record| plain(&record.name)),
+            aliases: aliases.unwrap_or_default().into_iter().map(plain).collect(),
+            glue: if self.kind == RecordType::NS { glue(message) } else { Vec::new() },
+            left_out: 0,
         }
     }
 
-    fn outcome(&self, message: &Message, has_soa: bool) -> Outcome {
+    fn outcome(&self, message: &Message, aliases: Result<&[&Name], &str>, has_soa: bool) -> Outcome {
         match message.metadata.response_code {
             ResponseCode::NoError => {}
             ResponseCode::NXDomain => return Outcome::NxDomain,
@@ -125,16 +127,18 @@ impl Packet {
         let Some(query) = message.queries.first() else {
             return Outcome::Malformed("no question in it".to_owned());
         };
-        let Some(end) = last_alias(message, query.name()) else {
-            return Outcome::Malformed("its aliases go in a circle".to_owned());
+        let aliases = match aliases {
+            Ok(aliases) => aliases,
+            Err(why) => return Outcome::Malformed(why.to_owned()),
         };
+        let end = aliases.last().copied().unwrap_or(query.name());
         let records: Vec<Record> = message
             .answers
             .iter()
             .filter(|record| record.record_type() == self.kind && record.name == *end)
             .filter_map(record_of)
             .collect();
-        let is_alias = end != query.name();
+        let is_alias = !aliases.is_empty();
         let flags = &message.metadata;
         if !records.is_empty() {
             Outcome::Records(records)
@@ -181,21 +185,32 @@ fn is_resolver(message: &Message) -> bool {
         && !message.authorities.iter().any(|record| record.record_type() == RecordType::NS)
 }
 
-/// The name at the end of the aliases in the message; `None` when they go in a circle or
-/// on for too long.
-fn last_alias<'a>(message: &'a Message, first: &'a Name) -> Option<&'a Name> {
-    let mut name = first;
-    for _ in 0..MAX_ALIASES {
+/// The names that `first` leads to by the aliases in the message, or why they cannot be followed.
+fn aliases<'a>(message: &'a Message, first: &'a Name) -> Result<Vec<&'a Name>, &'static str> {
+    let mut aliases: Vec<&Name> = Vec::new();
+    loop {
+        let name = aliases.last().copied().unwrap_or(first);
         let next = message.answers.iter().find_map(|record| match &record.data {
             RData::CNAME(target) if record.name == *name => Some(&target.0),
             _ => None,
         });
         match next {
-            Some(target) => name = target,
-            None => return Some(name),
+            Some(target) if target == first || aliases.contains(&target) => {
+                return Err("its aliases go in a circle");
+            }
+            Some(_) if aliases.len() == MAX_ALIASES => return Err(TOO_MANY_ALIASES),
+            Some(target) => aliases.push(target),
+            None => return Ok(aliases),
         }
     }
-    None
+}
+
+/// The addresses beside the name servers.
+fn glue(message: &Message) -> Vec<Record> {
+    let is_address = |record: &&hickory_proto::rr::Record| {
+        matches!(record.record_type(), RecordType::A | RecordType::AAAA)
+    };
+    message.additionals.iter().filter(is_address).filter_map(record_of).take(MAX_GLUE).collect()
 }
 
 fn id_of(bytes: &[u8]) -> Option<u16> {
@@ -283,6 +298,88 @@ mod tests {
         assert_eq!(packet.id(), 0x1234);
     }
 
+    fn alias(from: &str, to: &str) -> WireRecord {
+        let to = Name::from_ascii(format!("{to}.")).unwrap();
+        WireRecord::from_rdata(
+            Name::from_ascii(format!("{from}.")).unwrap(),
+            60,
+            RData::CNAME(rdata::CNAME(to)),
+        )
+    }
+
+    fn answer(bytes: &[u8]) -> Answer {
+        match packet(7).read(bytes) {
+            Heard::Answer(answer) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn aliases_stay_visible() {
+        let chain = |message: &mut Message| {
+            message.add_answer(alias("b.example", "c.example"));
+            message.add_answer(alias(NAME, "b.example"));
+        };
+        let found = answer(&response(7, |message| {
+            chain(message);
+            message.add_answer(a("c.example.", Ipv4Addr::new(192, 0, 2, 1)));
+        }));
+        assert_eq!(found.aliases, ["b.example", "c.example"]);
+        assert_eq!(found.outcome.records().len(), 1);
+        let gone = answer(&response(7, |message| {
+            chain(message);
+            message.metadata.response_code = ResponseCode::NXDomain;
+        }));
+        assert_eq!((gone.outcome, gone.aliases.len()), (Outcome::NxDomain, 2));
+        assert_eq!(answer(&response(7, |_| {})).aliases, [""; 0]);
+        let circle = answer(&response(7, |message| {
+            message.add_answer(alias(NAME, "b.example"));
+            message.add_answer(alias("b.example", NAME));
+        }));
+        assert_eq!(circle.outcome, Outcome::Malformed("its aliases go in a circle".into()));
+        assert!(circle.aliases.is_empty());
+        let own = answer(&response(7, |message| {
+            message.add_answer(alias(NAME, NAME));
+        }));
+        assert_eq!(own.outcome, circle.outcome);
+    }
+
+    #[test]
+    fn glue_comes_with_name_servers_alone() {
+        let with_glue = |kind: Kind| {
+            let question = Question { name: NAME.parse().unwrap(), kind };
+            let packet = Packet::new(&question, 7, false).unwrap();
+            let mut message = Message::new(7, MessageType::Response, OpCode::Query);
+            message.add_query(Query::query(Name::from_ascii(format!("{NAME}.")).unwrap(), kind.code()));
+            let ns = RData::NS(rdata::NS(Name::from_ascii("ns.bl.example.").unwrap()));
+            message.add_authority(WireRecord::from_rdata(Name::from_ascii("bl.example.").unwrap(), 60, ns));
+            for last in 0..=100 {
+                message.add_additional(a("ns.bl.example.", Ipv4Addr::new(192, 0, 2, last)));
+            }
+            match packet.read(&message.to_vec().unwrap()) {
+                Heard::Answer(answer) => answer,
+                other => panic!("{other:?}"),
+            }
+        };
+        let delegation = with_glue(Kind::Ns);
+        assert!(matches!(&delegation.outcome, Outcome::Referral(records) if records.len() == 1));
+        assert_eq!(delegation.glue.len(), MAX_GLUE);
+        assert_eq!(with_glue(Kind::A).glue, []);
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let mut long = answer(&response(7, |message| {
+            for last in 0..10 {
+                message.add_answer(a(&format!("{NAME}."), Ipv4Addr::new(192, 0, 2, last)));
+            }
+        }));
+        long.shorten(16);
+        assert_eq!((long.outcome.records().len(), long.left_out), (10, 0));
+        long.shorten(4);
+        assert_eq!((long.outcome.records().len(), long.left_out), (4, 6));
+    }
+
     #[test]
     fn records_beside_the_question_are_no_nodata() {
         let other = |message: &mut Message| {
@@ -318,6 +415,26 @@ mod tests {
             let found: Vec<Data> =
                 outcome(&bytes).unwrap().records().iter().map(|record| record.data.clone()).collect();
             prop_assert_eq!(found, addresses.into_iter().map(Data::A).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn aliases_are_followed_in_any_order(length in 0usize..24, turn in any::<prop::sample::Index>()) {
+            let name = |number: usize| if number == 0 { NAME.to_owned() } else { format!("alias{number}.example") };
+            let mut chain: Vec<WireRecord> =
+                (0..length).map(|number| alias(&name(number), &name(number + 1))).collect();
+            chain.rotate_left(turn.index(length.max(1)));
+            let found = answer(&response(7, |message| {
+                for record in chain {
+                    message.add_answer(record);
+                }
+                message.add_answer(a(&format!("{}.", name(length)), Ipv4Addr::new(192, 0, 2, 1)));
+            }));
+            if length > MAX_ALIASES {
+                prop_assert_eq!(found.outcome, Outcome::Malformed(TOO_MANY_ALIASES.into()), "no circle");
+            } else {
+                prop_assert_eq!(found.outcome.records().len(), 1);
+                prop_assert_eq!(found.aliases, (1..=length).map(name).collect::<Vec<_>>());
+            }
         }
 
         #[test]

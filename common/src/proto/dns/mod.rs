@@ -5,7 +5,7 @@ mod message;
 mod name;
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hickory_proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,18 @@ pub enum Data {
     },
 }
 
+impl Data {
+    /// The address of an A or AAAA record.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::A(address) => Some((*address).into()),
+            Self::Aaaa(address) => Some((*address).into()),
+            _ => None,
+        }
+    }
+}
+
 /// What came of a question. Only the first three are answers; everything else leaves the
 /// question open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +182,16 @@ impl Outcome {
             _ => &[],
         }
     }
+
+    /// The same for those who keep it without what the server sent along.
+    #[must_use]
+    pub fn without_records(self) -> Self {
+        match self {
+            Self::Records(_) => Self::Records(Vec::new()),
+            Self::Referral(_) => Self::Referral(Vec::new()),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -203,4 +225,39 @@ pub struct Answer {
     pub authenticated: bool,
     /// The zone whose SOA came with a negative answer.
     pub zone: Option<String>,
+    /// The names that the one asked for leads to, in their order: it is an alias (RFC 1034
+    /// section 3.6.2). Also where the last of them does not exist.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Addresses that came along with name servers, those of hosts below the zone above all
+    /// (RFC 1034 section 4.2.1). Only where name servers were asked for.
+    #[serde(default)]
+    pub glue: Vec<Record>,
+    /// Records that are not among those of the outcome, because there was no room for them.
+    #[serde(default)]
+    pub left_out: usize,
+}
+
+impl Answer {
+    /// No message, or none that says more than its outcome.
+    #[must_use]
+    pub const fn bare(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            authoritative: false,
+            authenticated: false,
+            zone: None,
+            aliases: Vec::new(),
+            glue: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Keeps so many records at most and counts the others.
+    pub fn shorten(&mut self, most: usize) {
+        if let Outcome::Records(records) | Outcome::Referral(records) = &mut self.outcome {
+            self.left_out += records.len().saturating_sub(most);
+            records.truncate(most);
+        }
+    }
 }

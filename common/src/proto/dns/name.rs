@@ -23,6 +23,21 @@ impl DomainName {
         &self.0
     }
 
+    /// The top of the tree, which has no labels.
+    #[must_use]
+    pub const fn root() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether this is a name, or lies below it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        match self.0.strip_suffix(&other.0) {
+            Some(front) => front.is_empty() || front.ends_with('.') || other.0.is_empty(),
+            None => false,
+        }
+    }
+
     /// The name with its last dot, as hickory wants absolute names.
     pub(super) fn absolute(&self) -> String {
         format!("{}.", self.0)
@@ -31,11 +46,11 @@ impl DomainName {
     /// A name below this one; `None` when it would be too long.
     #[must_use]
     pub fn child(&self, labels: &str) -> Option<Self> {
-        let name = format!("{labels}.{}", self.0);
+        let name = if self.0.is_empty() { labels.to_owned() } else { format!("{labels}.{}", self.0) };
         (name.len() <= MAX_NAME).then_some(Self(name))
     }
 
-    /// The name without its first label; `None` at the top.
+    /// The name without its first label; `None` for what stands right below the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         self.0.split_once('.').map(|(_, rest)| Self(rest.to_owned()))
@@ -44,7 +59,7 @@ impl DomainName {
 
 impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(if self.0.is_empty() { "." } else { &self.0 })
     }
 }
 
@@ -164,6 +179,17 @@ mod tests {
         let long = name(&["a".repeat(60), "b".repeat(60), "c".repeat(60), "d".repeat(50)].join("."));
         assert!(listed_name("2001:db8::1".parse().unwrap(), &long).is_none());
         assert!(listed_name("192.0.2.1".parse().unwrap(), &long).is_some());
+    }
+
+    #[test]
+    fn the_root_is_above_all() {
+        let root = DomainName::root();
+        assert_eq!((root.to_string().as_str(), root.absolute().as_str()), (".", "."));
+        assert_eq!((root.child("org"), root.parent()), (Some(name("org")), None));
+        assert!(name("a.org").is_within(&root) && root.is_within(&root));
+        assert!(name("a.org").is_within(&name("org")) && name("org").is_within(&name("org")));
+        assert!(!name("borg").is_within(&name("org")) && !name("org").is_within(&name("a.org")));
+        assert!(!root.is_within(&name("org")));
     }
 
     #[test]

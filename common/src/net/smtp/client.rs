@@ -4,11 +4,11 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::deadline::Deadline;
-use super::error::{ProbeError, Trouble};
-use super::phase::Phase;
-use super::tcp::TimedStream;
-use super::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream};
+use crate::net::deadline::Deadline;
+use crate::net::error::{ProbeError, Trouble};
+use crate::net::phase::Phase;
+use crate::net::tcp::TimedStream;
+use crate::net::tls::{Connector, HandshakeFailure, TlsSeen, TlsStream};
 use crate::proto::redact::Redactor;
 use crate::proto::sasl::ChannelBinding;
 use crate::proto::smtp::{Command, Reply, ReplyError, ReplyLimits, ReplyReader};
@@ -99,7 +99,13 @@ impl SmtpClient {
     /// Our end of the connection.
     #[must_use]
     pub fn local_address(&self) -> Option<SocketAddr> {
-        self.tcp().and_then(TimedStream::addresses).map(|(ours, _)| ours)
+        self.addresses().map(|(ours, _)| ours)
+    }
+
+    /// Both ends of the connection, where it is one over TCP.
+    #[must_use]
+    pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.tcp().and_then(TimedStream::addresses)
     }
 
     /// What a login can be tied to, once TLS is up.
@@ -126,13 +132,55 @@ impl SmtpClient {
     /// Sends a command and reads its reply.
     pub fn command(&mut self, command: &Command, phase: Phase) -> Result<Reply, ProbeError> {
         self.enter(phase);
-        if !self.incoming.is_empty() {
-            let words = decode(&self.redactor.mask(&self.incoming));
-            return Err(self.protocol(&format!("server spoke out of turn: {}", quoted(&words))));
+        if let Some(closing) = self.unasked()? {
+            return Ok(closing);
         }
         self.note('>', &command.to_string());
         self.write(command.wire())?;
         self.read_reply()
+    }
+
+    /// Sends a command without secrets and reads its reply.
+    pub fn say(&mut self, line: &str, phase: Phase) -> Result<Reply, ProbeError> {
+        let command =
+            Command::plain(line).map_err(|error| ProbeError::local(format!("our command {error}")))?;
+        let reply = self.command(&command, phase)?;
+        self.expect_no_more()?;
+        Ok(reply)
+    }
+
+    /// Sends several commands at once and reads their replies in order: only for a server that
+    /// offers PIPELINING (RFC 2920). What was answered before a failure is in `replies`. 421
+    /// ends it, for the server closes.
+    pub fn say_all(
+        &mut self,
+        lines: &[String],
+        phase: Phase,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), ProbeError> {
+        self.enter(phase);
+        if let Some(closing) = self.unasked()? {
+            replies.push(closing);
+            return Ok(());
+        }
+        let mut wire = Vec::new();
+        for line in lines {
+            let command =
+                Command::plain(line).map_err(|error| ProbeError::local(format!("our command {error}")))?;
+            wire.extend_from_slice(command.wire());
+            self.note('>', line);
+        }
+        self.write(&wire)?;
+        for _ in lines {
+            let reply = self.read_reply()?;
+            let closes = reply.code == 421;
+            replies.push(reply);
+            if closes {
+                return Ok(());
+            }
+        }
+        // One reply too many, and those before it may be anybody's.
+        self.expect_no_more()
     }
 
     /// Sends bytes ahead of everything, before the server speaks: the PROXY protocol's header.
@@ -174,6 +222,7 @@ impl SmtpClient {
     pub fn starttls(&mut self, connector: &Connector) -> Result<TlsSeen, StarttlsFailure> {
         let command = Command::plain("STARTTLS")
             .map_err(|error| StarttlsFailure::Probe(ProbeError::local(error.to_string())))?;
+        // What stands behind its reply is no reply.
         let reply = self.command(&command, Phase::NegotiatingTls).map_err(StarttlsFailure::Probe)?;
         if reply.code != 220 {
             return Err(StarttlsFailure::Refused(reply));
@@ -224,6 +273,22 @@ impl SmtpClient {
             Err(error) if error.trouble == Trouble::Timeout => Farewell::Silent,
             Err(_) => Farewell::Closed,
         }
+    }
+
+    /// What the server said since its last reply: nothing, or 421, which may come at any time
+    /// (RFC 5321 section 3.8).
+    fn unasked(&mut self) -> Result<Option<Reply>, ProbeError> {
+        self.expect_no_more()?;
+        if self.incoming.is_empty() { Ok(None) } else { self.read_reply().map(Some) }
+    }
+
+    /// Between replies a server has nothing to say but that it closes.
+    fn expect_no_more(&self) -> Result<(), ProbeError> {
+        if self.incoming.is_empty() || self.incoming.starts_with(b"421") {
+            return Ok(());
+        }
+        let words = decode(&self.redactor.mask(&self.incoming));
+        Err(self.protocol(&format!("server spoke out of turn: {}", quoted(&words))))
     }
 
     fn read_reply(&mut self) -> Result<Reply, ProbeError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Interest {
+pub enum Interest {
     /// Something to read.
     Read,
     /// Room to write, or the end of a connect.
@@ -16,7 +16,7 @@ pub(super) enum Interest {
 
 /// Waits until one of the sockets is ready, or `time` is over; says for each whether it is.
 /// Errors and hang-ups count as ready: the next read or write tells of them.
-pub(super) fn wait(sockets: &[(BorrowedFd<'_>, Interest)], time: Duration) -> io::Result<Vec<bool>> {
+pub fn wait(sockets: &[(BorrowedFd<'_>, Interest)], time: Duration) -> io::Result<Vec<bool>> {
     let mut entries: Vec<libc::pollfd> = sockets
         .iter()
         .map(|(socket, interest)| libc::pollfd {
