@@ -1,0 +1,5 @@
+//! `check_rdns`: see the library.
+
+fn main() {
+    common::plugin::main::<check_rdns::CheckRdns>()
+}
