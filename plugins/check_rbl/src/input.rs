@@ -7,10 +7,11 @@ use std::str::FromStr;
 
 use common::cli::BadValue;
 use common::net::{ProbeError, cause};
+use common::proto::address::is_public;
 
 use crate::CheckRbl;
 use crate::list::{List, ListSpec, collect};
-use crate::target::{MAX_TARGETS, Target, is_public};
+use crate::target::{MAX_TARGETS, Target};
 
 /// Lists and targets of a run, ready to be asked.
 pub(crate) struct Input {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::plugin::Run;
-use common::report::{Condition, Finding, Range, Report, State, Thresholds, format_number, quote};
+use common::report::{Condition, Finding, Range, Report, State, Thresholds, format_number, quote, some};
 
 use crate::list::{Kind, List, Subject};
 use crate::options::{LimitArgs, Share};
@@ -392,15 +392,6 @@ pub(crate) fn asked(resolvers: &[String]) -> String {
 /// Different reasons that get a line.
 const MAX_REASONS: usize = 20;
 
-/// The first of many, and how many more.
-fn some(items: &[String], most: usize) -> String {
-    let shown = items.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match items.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 /// `critical from 1`, `warning above 0`.
 fn limit_words(state: State, range: Range) -> String {
     let state = state.name().to_lowercase();
@@ -414,7 +405,7 @@ fn limit_words(state: State, range: Range) -> String {
 }
 
 /// A count as a number of the report; lists are few enough to be exact.
-pub(crate) fn count(number: usize) -> f64 {
+fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 

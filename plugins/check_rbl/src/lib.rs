@@ -6,7 +6,6 @@
 //! answers. Here every list proves itself by its test points in the same burst, and what it
 //! says counts only when it did.
 
-mod authority;
 mod catalogue;
 mod code;
 mod input;
@@ -26,7 +25,7 @@ use common::net::{Deadline, ProbeError};
 use common::plugin::{Plugin, Run};
 use common::report::{Condition, Finding, Metric, Perfdata, Report, State, Thresholds};
 
-use judge::{Judged, Limits, add_unhealthy, asked, count, judge};
+use judge::{Judged, Limits, add_unhealthy, asked, judge};
 use options::{LimitArgs, ListArgs, TargetArgs};
 
 pub use seen::Seen;
@@ -180,7 +179,7 @@ fn record(judged: &[Judged<'_>], thresholds: Thresholds, report: &mut Report) {
     for (metric, value) in
         [(&LISTED, listed), (&LISTS, health.len()), (&HEALTHY, healthy), (&FAILED, health.len() - healthy)]
     {
-        report.record(metric, Some(count(value)));
+        report.record_count(metric, Some(value));
     }
 }
 

@@ -1,19 +1,21 @@
 //! Asks: the addresses of host names, then all lists at once, then the reasons of listings.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use common::net::dns::{Ask, Reply, Settings, Upstream, ask_all};
-use common::net::{Deadline, Family, ProbeError};
+use common::net::dns::{
+    Ask, NameServer, Reply, Resolver, Settings, Upstream, address_kinds, ask_all, zone_servers,
+};
+use common::net::{Deadline, ProbeError};
+use common::proto::address::is_public;
 use common::proto::dns::{Data, DomainName, Kind as RecordKind, Outcome, Question};
 
 use crate::CheckRbl;
-use crate::authority::list_servers;
 use crate::input::Input;
 use crate::list::{Kind, List, Point, Subject};
 use crate::options::{OnOff, SelfTest};
 use crate::seen::{Look, Said, Seen, SeenTarget, Test};
-use crate::target::{Target, is_public};
+use crate::target::Target;
 use crate::verdict::{Vote, judge_test, vote};
 
 /// Looks and takes down what there is.
@@ -26,7 +28,7 @@ pub(crate) fn probe(options: &CheckRbl, deadline: &Deadline) -> Result<Seen, Pro
         resolvers: if options.lists.authoritative {
             vec!["the lists' own servers".to_owned()]
         } else {
-            resolvers.iter().map(named).collect()
+            resolvers.iter().map(ToString::to_string).collect()
         },
         tests: Vec::new(),
         looks: Vec::new(),
@@ -52,10 +54,6 @@ pub(crate) fn probe(options: &CheckRbl, deadline: &Deadline) -> Result<Seen, Pro
         asker.reasons(&mut seen, &ways)?;
     }
     Ok(seen)
-}
-
-fn named(upstream: &Upstream) -> String {
-    upstream.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// Which servers answer for a list.
@@ -95,6 +93,8 @@ struct Asker<'a> {
 
 /// Reasons asked for in one run.
 const MAX_REASONS: usize = 64;
+/// Servers asked in turn for one list.
+const MAX_SERVERS: usize = 4;
 /// Addresses of one host name that are checked.
 const MAX_ADDRESSES: usize = 64;
 
@@ -103,12 +103,8 @@ impl Asker<'_> {
     fn targets(&self, input: &Input, resolvers: &[Upstream]) -> Result<Vec<SeenTarget>, ProbeError> {
         let takes =
             |kinds: &[Kind]| input.lists.iter().any(|list| kinds.iter().any(|kind| list.takes(*kind)));
-        let wants: Vec<RecordKind> = match self.options.targets.family.family() {
-            Family::Any => vec![RecordKind::A, RecordKind::Aaaa],
-            Family::V4 => vec![RecordKind::A],
-            Family::V6 => vec![RecordKind::Aaaa],
-        };
-        let wants = if takes(&[Kind::Ip4, Kind::Ip6]) { wants } else { Vec::new() };
+        let wants = address_kinds(self.options.targets.family.family());
+        let wants = if takes(&[Kind::Ip4, Kind::Ip6]) { wants } else { &[] };
         let names: Vec<&DomainName> = input
             .targets
             .iter()
@@ -155,11 +151,7 @@ impl Asker<'_> {
         for reply in replies {
             match reply.outcome() {
                 Outcome::Records(records) => {
-                    addresses.extend(records.iter().filter_map(|record| match record.data {
-                        Data::A(address) => Some(IpAddr::V4(address)),
-                        Data::Aaaa(address) => Some(IpAddr::V6(address)),
-                        _ => None,
-                    }));
+                    addresses.extend(records.iter().filter_map(|record| record.data.address()));
                 }
                 Outcome::NoData => {}
                 other => problem = Some(format!("cannot resolve {name}: {other}")),
@@ -194,17 +186,33 @@ impl Asker<'_> {
     /// Finds the name servers of the lists.
     fn ways_to_authority(&self, lists: &[List], resolvers: &[Upstream]) -> Result<Ways, ProbeError> {
         let zones: Vec<&DomainName> = lists.iter().map(|list| &list.zone).collect();
-        let ask = |asks: &[Ask], upstreams: &[Upstream]| self.ask(asks, upstreams);
-        let found = list_servers(&zones, resolvers, self.options.lists.port, ask)?;
+        let resolver = Resolver::new(resolvers, &self.settings, self.deadline);
+        let found = zone_servers(&zones, MAX_SERVERS, &resolver)?;
         let mut upstreams = Vec::new();
         let of_list = found
             .into_iter()
             .map(|servers| {
-                upstreams.push(Upstream { servers: servers? });
+                let servers = self.places(&servers?);
+                if servers.is_empty() {
+                    return Err("its name servers have no address".to_owned());
+                }
+                upstreams.push(Upstream { servers });
                 Ok(upstreams.len() - 1)
             })
             .collect();
         Ok(Ways { upstreams, of_list: Some(of_list) })
+    }
+
+    /// Where the servers of a list are asked: each at its first address, then the others.
+    fn places(&self, servers: &[NameServer]) -> Vec<SocketAddr> {
+        let firsts = servers.iter().filter_map(|server| server.addresses.first());
+        let others = servers.iter().flat_map(|server| server.addresses.iter().skip(1));
+        let mut places: Vec<SocketAddr> =
+            firsts.chain(others).map(|address| SocketAddr::new(*address, self.options.lists.port)).collect();
+        // IPv4 first: a host without IPv6 must not lose a try to it.
+        places.sort_by_key(SocketAddr::is_ipv6);
+        places.truncate(MAX_SERVERS);
+        places
     }
 
     /// Test points and looks: in one burst, or where that is too much the tests first, so that

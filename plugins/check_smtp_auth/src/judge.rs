@@ -1,12 +1,14 @@
 //! How a session ended: from its last reply to a state and a sentence.
 
-use common::net::{Phase, ProbeError, Trouble};
-use common::plugin::{Plugin as _, Run, finding_of};
+use common::net::Trouble;
+use common::net::smtp::{Step, Stop};
+use common::plugin::{Plugin as _, Run, judge_stop};
 use common::proto::sasl::Mechanism;
+use common::proto::smtp::Said;
 use common::report::{Condition, Finding, Report, State, quote};
 
 use crate::options::Expect;
-use crate::seen::{End, Said, Session, Step};
+use crate::seen::{End, Session};
 use crate::{CheckSmtpAuth, MechanismChoice};
 
 /// How the logins ended: one, or one at each address.
@@ -40,15 +42,17 @@ pub(crate) fn judge_reject(user: &str, seen: &Session, report: &mut Report) {
 /// Whether a login was rejected as it must be; `None` when the session ended elsewhere.
 fn rejection(user: &str, seen: &Session) -> Option<Finding> {
     match &seen.end {
-        End::Accepted | End::NoSmtpUtf8 | End::Refused(Step::MailFrom | Step::RcptTo, _) => Some(
-            Finding::new(
-                "accepted_wrongly",
-                State::Critical,
-                format!("login of {user} accepted, it must be rejected"),
+        End::Accepted | End::NoSmtpUtf8 | End::Stopped(Stop::Refused(Step::MailFrom | Step::RcptTo, _)) => {
+            Some(
+                Finding::new(
+                    "accepted_wrongly",
+                    State::Critical,
+                    format!("login of {user} accepted, it must be rejected"),
+                )
+                .with_hint("the server may accept any password"),
             )
-            .with_hint("the server may accept any password"),
-        ),
-        End::Refused(Step::Auth, said) => {
+        }
+        End::Stopped(Stop::Refused(Step::Auth, said)) => {
             let words = quote(&said.words);
             // 525: account disabled, 534: too weak, 535: credentials invalid (RFC 4954, 5248).
             Some(if matches!(said.code, 525 | 534 | 535) {
@@ -70,9 +74,8 @@ fn rejection(user: &str, seen: &Session) -> Option<Finding> {
 /// A few words on an end that is not the subject.
 fn short_end(seen: &Session) -> String {
     match &seen.end {
-        End::Failed(error) => error.text.clone(),
-        End::Refused(_, said) | End::BadChallenge(_, said) => quote(&said.words),
-        End::Untrusted => "the certificate does not verify".to_owned(),
+        End::Stopped(Stop::Refused(_, said)) | End::BadChallenge(_, said) => quote(&said.words),
+        End::Stopped(stop @ (Stop::Failed(_) | Stop::Untrusted)) => stop.to_string(),
         _ => "no login could be tried".to_owned(),
     }
 }
@@ -81,31 +84,16 @@ fn judge_end(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
     let state = |condition| run.states.state(condition);
     match &seen.end {
         End::Accepted => Finding::new("accepted", State::Ok, accepted(options, seen)),
-        End::Failed(error) => failed(error, seen, run),
-        End::Refused(Step::Auth, said) => login_refused(options, seen, said, run),
-        End::Refused(step @ (Step::MailFrom | Step::RcptTo), said) => envelope_refused(*step, said, run),
-        End::Refused(step, said) => step_refused(*step, said, run),
-        // The certificate's own findings say why. The state is set here too, so that no gap
-        // between the two could ever make a login that was not tried look fine.
-        End::Untrusted => Finding::new(
-            "untrusted",
-            state(Condition::Certificate),
-            "login not tried: the certificate does not verify",
-        ),
+        End::Stopped(Stop::Refused(Step::Auth, said)) => login_refused(options, seen, said, run),
+        End::Stopped(Stop::Refused(step @ (Step::MailFrom | Step::RcptTo), said)) => {
+            envelope_refused(*step, said, run)
+        }
+        End::Stopped(stop) => judge_stop(stop, &seen.opening, run),
         End::NoSmtpUtf8 => Finding::new(
             "no_smtputf8",
             state(Condition::Protocol),
             "logged in, but SMTPUTF8 is not offered, which the mailbox needs",
         ),
-        End::Injected(words) => Finding::new(
-            "starttls_injection",
-            state(Condition::Protocol),
-            format!("plaintext injection: {} came unencrypted after the 220 to STARTTLS", quote(words)),
-        )
-        .with_hint(
-            "somebody on the way, or a broken server, speaks into the TLS handshake; no password was sent",
-        ),
-        End::StarttlsNotOffered => starttls_missing(seen, run),
         End::AuthNotOffered => auth_missing(options, seen, run),
         End::MechanismNotOffered => mechanism_missing(options, seen, run),
         End::OnlyPlaintext => Finding::new(
@@ -131,13 +119,13 @@ fn judge_end(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
 /// Names the place, unless the sentence does already.
 fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Session) -> Finding {
     let target = options.target();
-    let address = seen.address.map(|address| address.to_string()).unwrap_or_default();
+    let address = seen.opening.address.map(|address| address.to_string()).unwrap_or_default();
     let named = |place: &str| !place.is_empty() && finding.text.contains(place);
-    let tried = matches!(&seen.end, End::Failed(error) if error.trouble == Trouble::Local);
+    let tried = matches!(&seen.end, End::Stopped(Stop::Failed(error)) if error.trouble == Trouble::Local);
     // Of several addresses the sentence must say which.
-    let target_is_enough = named(&target) && !options.smtp.all_addresses;
+    let target_is_enough = named(&target) && !options.transport.all_addresses;
     if !target_is_enough && !named(&address) && !tried {
-        let place = match seen.address {
+        let place = match seen.opening.address {
             Some(address) if target != address.to_string() => format!("{target} at {}", address.ip()),
             _ => target,
         };
@@ -147,48 +135,11 @@ fn located(mut finding: Finding, options: &CheckSmtpAuth, seen: &Session) -> Fin
 }
 
 fn accepted(options: &CheckSmtpAuth, seen: &Session) -> String {
-    let way = match &seen.tls {
+    let way = match &seen.opening.tls {
         Some(tls) => format!("over {}", tls.version),
         None => "without TLS".to_owned(),
     };
     format!("{} logged in to {} by {} {way}", who(options), options.target(), mechanism(seen))
-}
-
-fn failed(error: &ProbeError, seen: &Session, run: &Run) -> Finding {
-    let mut finding = finding_of(error, &run.states);
-    // A hint is there already when bytes came, only too few.
-    let silent =
-        error.trouble == Trouble::Timeout && error.phase == Phase::WaitingForBanner && error.hint.is_none();
-    if let (true, Some(address), Some(connect)) = (silent, seen.address, seen.times.connect) {
-        finding.text.push_str(&format!(" ({address} accepted the connection in {:.1} ms)", connect * 1000.0));
-        finding = finding.with_hint(
-            "the port is open but nobody serves it: SASL back-end down, process limit reached, or TLS expected first",
-        );
-    }
-    let tls_on_plain = error.trouble == Trouble::Protocol && error.phase == Phase::WaitingForBanner;
-    if tls_on_plain && finding.hint.is_none() {
-        finding = finding.with_hint("is this the port of the submission service?");
-    }
-    finding
-}
-
-/// A refusal before the login.
-fn step_refused(step: Step, said: &Said, run: &Run) -> Finding {
-    let words = quote(&said.words);
-    let state =
-        run.states.state(if said.code / 100 == 4 { Condition::Temporary } else { Condition::Protocol });
-    let (id, text) = match (step, said.code / 100) {
-        (Step::Banner, 4) => ("banner_refused", format!("temporary: server refuses to serve now: {words}")),
-        (Step::Banner, 5) => ("banner_refused", format!("server refuses connections: {words}")),
-        (Step::Banner, _) => ("banner_refused", format!("not an SMTP greeting: {words}")),
-        (Step::Ehlo, 4) => ("ehlo_refused", format!("temporary: EHLO refused: {words}")),
-        (Step::Ehlo, 5) => ("ehlo_refused", format!("EHLO refused, so there is no AUTH: {words}")),
-        (Step::Ehlo, _) => ("ehlo_refused", format!("not an answer to EHLO: {words}")),
-        (Step::Starttls, 4) => ("starttls_refused", format!("temporary: STARTTLS refused: {words}")),
-        (Step::Starttls, _) => ("starttls_refused", format!("STARTTLS offered but refused: {words}")),
-        (Step::Auth | Step::MailFrom | Step::RcptTo, _) => ("refused", format!("refused: {words}")),
-    };
-    Finding::new(id, state, text)
 }
 
 /// A refusal after the login was accepted.
@@ -264,25 +215,11 @@ fn who(options: &CheckSmtpAuth) -> &str {
     if options.user().is_empty() { "the client certificate" } else { options.user() }
 }
 
-fn starttls_missing(seen: &Session, run: &Run) -> Finding {
-    let state = run.states.state(Condition::Certificate);
-    let masked = seen.ehlo_before_tls.as_ref().and_then(|ehlo| ehlo.masked_keyword());
-    match masked {
-        Some(keyword) => Finding::new(
-            "starttls_filtered",
-            state,
-            format!("STARTTLS filtered by a middlebox: the server's EHLO shows {}", quote(keyword)),
-        )
-        .with_hint("switch off SMTP inspection (fixup, ESMTP inspect) on the firewall"),
-        None => Finding::new("starttls_missing", state, "STARTTLS is required and not offered")
-            .with_hint("--tls implicit for a port that speaks TLS from the start"),
-    }
-}
-
 fn auth_missing(options: &CheckSmtpAuth, seen: &Session, run: &Run) -> Finding {
     let finding =
         Finding::new("auth_missing", run.states.state(Condition::Credential), "AUTH is not offered");
-    let needs_tls = !options.encrypts() && seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS"));
+    let needs_tls =
+        !options.encrypts() && seen.opening.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS"));
     if needs_tls {
         finding.with_hint("the server offers STARTTLS and may offer AUTH after it: --tls starttls")
     } else {
@@ -311,6 +248,6 @@ fn mechanism(seen: &Session) -> &'static str {
 }
 
 pub(crate) fn offered(seen: &Session) -> String {
-    let list = seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.join(" ")).unwrap_or_default();
+    let list = seen.opening.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.join(" ")).unwrap_or_default();
     quote(if list.is_empty() { "none" } else { &list })
 }

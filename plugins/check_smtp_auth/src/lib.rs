@@ -13,7 +13,6 @@ mod seen;
 mod service;
 mod session;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -22,12 +21,13 @@ use common::cli::{
     CertificateArgs, CredentialArgs, RunArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, TlsArgs, TlsMode,
     UsageError,
 };
-use common::net::{Deadline, Family, ProbeError, SecretBytes, read_first_line, read_secret_file};
+use common::net::smtp::Hello;
+use common::net::{Deadline, ProbeError, SecretBytes, read_first_line, read_secret_file};
 use common::plugin::{CERT_DAYS, Plugin, Run, finding_of, judge_certificate};
 use common::proto::sasl::Mechanism;
 use common::report::{Condition, Metric, Report, State, Thresholds};
 
-use options::{ExpectArgs, SmtpArgs};
+use options::{ExpectArgs, TransportArgs};
 
 pub use mechanism::MechanismChoice;
 pub use seen::Seen;
@@ -67,7 +67,7 @@ pub struct CheckSmtpAuth {
     #[command(flatten, next_help_heading = "TLS")]
     certificate: CertificateArgs,
     #[command(flatten)]
-    smtp: SmtpArgs,
+    transport: TransportArgs,
     #[command(flatten)]
     expect: ExpectArgs,
     #[command(flatten)]
@@ -149,7 +149,7 @@ impl Plugin for CheckSmtpAuth {
     }
 
     fn target(&self) -> String {
-        match &self.smtp.socket {
+        match &self.transport.socket {
             Some(path) => path.display().to_string(),
             None => self.target.shown(self.port()),
         }
@@ -171,14 +171,7 @@ impl Plugin for CheckSmtpAuth {
             return Err(UsageError::new("--authzid", "contains a line break or NUL"));
         }
         self.expect.check(self.tls_mode() == TlsMode::Starttls)?;
-        let foreign = match self.smtp.source_ip {
-            Some(IpAddr::V4(_)) => self.target.family() == Family::V6,
-            Some(IpAddr::V6(_)) => self.target.family() == Family::V4,
-            None => false,
-        };
-        if foreign {
-            return Err(UsageError::new("--source-ip", "is of another family than -4 or -6 allows"));
-        }
+        self.transport.smtp.check(self.target.family())?;
         self.check_mechanism()
     }
 
@@ -241,21 +234,21 @@ impl CheckSmtpAuth {
 
     fn port(&self) -> u16 {
         let default = match self.tls {
-            _ if self.smtp.lmtp => PORT_LMTP,
+            _ if self.transport.lmtp => PORT_LMTP,
             TlsMode::Implicit => PORT_IMPLICIT,
             _ => PORT_STARTTLS,
         };
         self.target.port.unwrap_or(default)
     }
 
-    /// The verb of the greeting: RFC 5321, RFC 2033.
-    const fn hello(&self) -> &'static str {
-        if self.smtp.lmtp { "LHLO" } else { "EHLO" }
+    /// How the client introduces itself: RFC 5321, RFC 2033.
+    const fn hello(&self) -> Hello {
+        if self.transport.lmtp { Hello::Lhlo } else { Hello::Ehlo }
     }
 
     /// Whether a name has to be looked up.
     fn looks_up(&self) -> bool {
-        self.smtp.socket.is_none() && self.target.hostname.address().is_none()
+        self.transport.socket.is_none() && self.target.hostname.address().is_none()
     }
 
     /// A login needs a user and what its mechanism proves it with.

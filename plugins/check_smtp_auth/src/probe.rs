@@ -1,11 +1,11 @@
 //! Which conversations a run needs: the login, at one address or at all of them, the login
 //! that must be rejected, the injection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use common::net::random::nonce;
 use common::net::tls::Connector;
-use common::net::{Deadline, Family, ProbeError, SecretBytes, resolve};
+use common::net::{Deadline, ProbeError, SecretBytes, resolve};
 use common::proto::sasl::Credentials;
 
 use crate::CheckSmtpAuth;
@@ -40,7 +40,7 @@ pub(crate) fn probe(options: &CheckSmtpAuth, deadline: &Deadline) -> Result<Seen
     };
     seen.dns = Some(deadline.elapsed().saturating_sub(before).as_secs_f64()).filter(|_| options.looks_up());
     let groups: Vec<&[SocketAddr]> =
-        if options.smtp.all_addresses { addresses.chunks(1).collect() } else { vec![&addresses] };
+        if options.transport.all_addresses { addresses.chunks(1).collect() } else { vec![&addresses] };
     seen.sessions = groups.iter().map(|group| Talk::hold(&setting, &credentials, group)).collect();
     if let Some(who) = options.expect.also_reject {
         seen.reject = Some(Talk::hold(&setting, &nobody(who, &credentials)?, &addresses));
@@ -53,14 +53,10 @@ pub(crate) fn probe(options: &CheckSmtpAuth, deadline: &Deadline) -> Result<Seen
 
 /// The addresses to go to; none for a unix socket.
 fn look_up(options: &CheckSmtpAuth, deadline: &Deadline) -> Result<Vec<SocketAddr>, ProbeError> {
-    if options.smtp.socket.is_some() {
+    if options.transport.socket.is_some() {
         return Ok(Vec::new());
     }
-    let family = match options.smtp.source_ip {
-        Some(IpAddr::V4(_)) => Family::V4,
-        Some(IpAddr::V6(_)) => Family::V6,
-        None => options.target.family(),
-    };
+    let family = options.transport.smtp.family(options.target.family());
     resolve(&options.target.hostname, options.port(), family, deadline)
 }
 

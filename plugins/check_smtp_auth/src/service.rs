@@ -1,13 +1,13 @@
 //! What is right or odd about the service beside the login itself, and its values.
 
 use common::net::tls::TlsSeen;
+use common::plugin::{describe_opening, judge_opening};
 use common::proto::sasl::{FEWEST_ITERATIONS, Mechanism};
-use common::proto::smtp::LineEnd;
 use common::report::{Finding, Report, State, format_number, quote};
 
 use crate::judge::offered;
 use crate::options::Policy;
-use crate::seen::{End, Injection, Seen, Session, Times};
+use crate::seen::{End, Injection, Seen, Session};
 use crate::{
     ADDRESSES, ADDRESSES_FAILED, CheckSmtpAuth, MECHS, TIME_AUTH, TIME_BANNER, TIME_CONNECT, TIME_DNS,
     TIME_EHLO, TIME_TLS,
@@ -15,19 +15,8 @@ use crate::{
 
 /// What is wrong or odd about the service whatever the login did.
 pub(crate) fn judge_service(options: &CheckSmtpAuth, seen: &Session, report: &mut Report) {
-    if let Some(banner) = &seen.banner {
-        if banner.masked {
-            let text = format!("banner masked by a firewall: {}", quote(&banner.words));
-            report.add(
-                Finding::new("masked_banner", State::Warning, text)
-                    .with_hint("SMTP inspection on the way strips STARTTLS and AUTH sooner or later"),
-            );
-        }
-        if banner.line_end == LineEnd::BareLf {
-            report.note("bare_lf", "server ends lines with LF alone (RFC 5321 section 2.3.8 wants CR LF)");
-        }
-    }
-    if seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.only_equals_form) {
+    judge_opening(&seen.opening, report);
+    if seen.opening.ehlo.as_ref().is_some_and(|ehlo| ehlo.only_equals_form) {
         let text = "mechanisms are offered only in the obsolete form AUTH=, which standard clients ignore";
         report.find("auth_equals_only", State::Warning, text);
     }
@@ -40,9 +29,6 @@ pub(crate) fn judge_service(options: &CheckSmtpAuth, seen: &Session, report: &mu
             ),
         );
     }
-    for attempt in &seen.failed_addresses {
-        report.note("address_failed", format!("{} failed first: {}", attempt.address, attempt.cause));
-    }
     judge_expectations(options, seen, report);
     if let Some(said) = seen.withdrawn.as_ref().filter(|_| seen.end == End::Accepted) {
         report.note("withdrawn", format!("after the login the server said {}", quote(&said.words)));
@@ -50,7 +36,7 @@ pub(crate) fn judge_service(options: &CheckSmtpAuth, seen: &Session, report: &mu
     if seen.closed_early {
         report.note("closed_early", "server closed the connection before QUIT");
     }
-    let clear = seen.tls.is_none() && seen.mechanism.is_some_and(Mechanism::shows_secret);
+    let clear = seen.opening.tls.is_none() && seen.mechanism.is_some_and(Mechanism::shows_secret);
     if clear {
         report
             .note("password_in_clear", "the password went over the network in the clear (--allow-plaintext)");
@@ -60,7 +46,7 @@ pub(crate) fn judge_service(options: &CheckSmtpAuth, seen: &Session, report: &mu
 /// Mechanisms and rules the operator asked for, where the session got that far.
 fn judge_expectations(options: &CheckSmtpAuth, seen: &Session, report: &mut Report) {
     let expect = &options.expect;
-    if let Some(ehlo) = &seen.ehlo {
+    if let Some(ehlo) = &seen.opening.ehlo {
         let offered = |name: &String| ehlo.mechanisms.iter().any(|one| one.eq_ignore_ascii_case(name));
         let missing: Vec<&str> =
             expect.require_mech.iter().filter(|name| !offered(name)).map(String::as_str).collect();
@@ -78,7 +64,7 @@ fn judge_expectations(options: &CheckSmtpAuth, seen: &Session, report: &mut Repo
     if expect.has(Policy::NoPlaintextAuth) {
         judge_plaintext_auth(seen, report);
     }
-    if let (Some(limit), Some(time)) = (expect.greet_warning, seen.times.banner)
+    if let (Some(limit), Some(time)) = (expect.greet_warning, seen.opening.times.banner)
         && time > limit.0.as_secs_f64()
     {
         let text =
@@ -96,7 +82,8 @@ fn judge_plaintext_auth(seen: &Session, report: &mut Report) {
                 .with_hint("Postfix: smtpd_tls_auth_only = yes; Dovecot: disable_plaintext_auth = yes"),
         );
     }
-    let offered = seen.ehlo_before_tls.as_ref().map(|ehlo| ehlo.mechanisms.join(" ")).unwrap_or_default();
+    let offered =
+        seen.opening.ehlo_before_tls.as_ref().map(|ehlo| ehlo.mechanisms.join(" ")).unwrap_or_default();
     if !offered.is_empty() {
         let text = format!("policy no-plaintext-auth: AUTH is offered before TLS: {}", quote(&offered));
         report.find("plaintext_auth_offered", State::Warning, text);
@@ -126,66 +113,45 @@ pub(crate) fn judge_injection(injection: &Injection, report: &mut Report) {
 
 /// Times of a run: those of the slowest session, and unknown if one of them lacks it.
 pub(crate) fn record_times(options: &CheckSmtpAuth, seen: &Seen, report: &mut Report) {
-    let slowest = |of: fn(&Times) -> Option<f64>| {
-        let values: Option<Vec<f64>> = seen.sessions.iter().map(|session| of(&session.times)).collect();
+    let slowest = |of: fn(&Session) -> Option<f64>| {
+        let values: Option<Vec<f64>> = seen.sessions.iter().map(of).collect();
         values?.into_iter().reduce(f64::max)
     };
     if options.looks_up() {
         report.record(&TIME_DNS, seen.dns);
     }
-    report.record(&TIME_CONNECT, slowest(|times| times.connect));
+    report.record(&TIME_CONNECT, slowest(|session| session.opening.times.connect));
     if options.encrypts() {
-        report.record(&TIME_TLS, slowest(|times| times.tls));
+        report.record(&TIME_TLS, slowest(|session| session.opening.times.tls));
     }
-    report.record(&TIME_BANNER, slowest(|times| times.banner));
-    report.record(&TIME_EHLO, slowest(|times| times.ehlo));
-    report.record(&TIME_AUTH, slowest(|times| times.auth));
+    report.record(&TIME_BANNER, slowest(|session| session.opening.times.banner));
+    report.record(&TIME_EHLO, slowest(|session| session.opening.times.ehlo));
+    report.record(&TIME_AUTH, slowest(|session| session.auth_time));
 }
 
 /// Mechanisms and addresses.
 pub(crate) fn record_counts(options: &CheckSmtpAuth, seen: &Seen, report: &mut Report) {
-    let fewest = seen.sessions.iter().map(|session| session.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.len()));
-    report.record(&MECHS, fewest.min().flatten().map(count));
-    if options.smtp.all_addresses {
+    let fewest =
+        seen.sessions.iter().map(|session| session.opening.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.len()));
+    report.record_count(&MECHS, fewest.min().flatten());
+    if options.transport.all_addresses {
         let failed = seen.sessions.iter().filter(|session| session.end != End::Accepted).count();
         let known = seen.unresolved.is_none();
-        report.record(&ADDRESSES, known.then(|| count(seen.sessions.len())));
-        report.record(&ADDRESSES_FAILED, known.then(|| count(failed)));
+        report.record_count(&ADDRESSES, known.then_some(seen.sessions.len()));
+        report.record_count(&ADDRESSES_FAILED, known.then_some(failed));
     }
 }
 
 /// The handshake to judge of several: an untrusted one first, then the one that ends first.
 pub(crate) fn weakest_tls(seen: &Seen) -> Option<&TlsSeen> {
-    let shown = seen.sessions.iter().filter_map(|session| session.tls.as_ref());
+    let shown = seen.sessions.iter().filter_map(|session| session.opening.tls.as_ref());
     shown.min_by_key(|tls| (tls.trusted(), tls.not_after))
 }
 
 /// Background for `-v`, `-vv` and `-vvv`.
 pub(crate) fn describe(seen: &Session, report: &mut Report) {
-    if let Some(address) = seen.address {
-        report.context(1, format!("address: {address}"));
-    }
-    if let Some(banner) = &seen.banner {
-        report.context(1, format!("banner: {}", quote(&banner.words)));
-    }
-    if let Some(tls) = &seen.tls {
-        report.context(1, format!("TLS: {} {} as {}", tls.version, tls.suite, tls.server_name));
-    }
-    if seen.ehlo.is_some() {
+    if seen.opening.ehlo.is_some() {
         report.context(1, format!("mechanisms: {}", offered(seen)));
     }
-    for (when, ehlo) in [("before TLS", &seen.ehlo_before_tls), ("at login", &seen.ehlo)] {
-        for (keyword, parameters) in ehlo.iter().flat_map(|ehlo| &ehlo.keywords) {
-            report.context(2, format!("EHLO {when}: {keyword} {parameters}").trim_end());
-        }
-    }
-    for line in &seen.transcript {
-        report.context(3, line.clone());
-    }
-}
-
-/// A number of things as a perfdata value.
-fn count(number: usize) -> f64 {
-    // A reply has at most 512 lines and a host a handful of addresses: the number is small.
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+    describe_opening(&seen.opening, report);
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 use common::cli::TlsMode;
 use common::net::SecretBytes;
 use common::net::random::nonce;
-use common::net::smtp::{Farewell, SmtpClient, StarttlsFailure};
+use common::net::smtp::{Farewell, Manner, Opening, Peer, SmtpClient, Step, Stop};
 use common::net::tls::Connector;
-use common::net::{Deadline, Phase, ProbeError, Trouble, connect, connect_unix};
+use common::net::{Deadline, Phase, ProbeError, Trouble, connect_unix};
 use common::proto::proxy::{Endpoints, version_1, version_2};
 use common::proto::sasl::{self, Credentials, Exchange, Mechanism, SaslError, Setup};
-use common::proto::smtp::{Command, Ehlo, HeloName, Reply, ReplyLimits, domain_literal};
+use common::proto::smtp::{Command, Mailbox, Reply, Said};
 
 use crate::CheckSmtpAuth;
 use crate::mechanism::{Means, Privacy, choose};
-use crate::options::{Mailbox, Policy, Proxy, ProxyVersion};
-use crate::seen::{End, Injection, Said, Session, Step, Times};
+use crate::options::{Policy, Proxy, ProxyVersion};
+use crate::seen::{End, Injection, Session};
 
 /// An initial response rides on the AUTH line only while the line is this short
 /// (RFC 5321 section 4.5.3.1.4); some servers cut or refuse a longer one.
@@ -58,18 +58,18 @@ impl<'a> Talk<'a> {
         let Some(connector) = &setting.connector else {
             return Injection::NotTried("there is no TLS".to_owned());
         };
-        let tried = talk.connect(addresses).map_err(End::Failed).and_then(|mut client| {
-            talk.greet(&mut client)?;
-            talk.ehlo(&mut client)?;
+        let manner = talk.manner();
+        let tried = talk.connect(addresses).map_err(Stop::Failed).and_then(|mut client| {
+            talk.seen.opening.greet(&mut client, &manner)?;
+            talk.seen.opening.hello(&mut client, &manner)?;
             Ok(client.inject_behind_starttls(connector))
         });
         match tried {
             Ok(Ok(None)) => Injection::Discarded,
             Ok(Ok(Some(reply))) => Injection::Executed(reply.words()),
             Ok(Err(failure)) => Injection::NotTried(failure.to_string()),
-            Err(End::Failed(error)) => Injection::NotTried(error.text),
-            Err(End::Refused(_, said)) => Injection::NotTried(said.words),
-            Err(_) => Injection::NotTried("the session ended before STARTTLS".to_owned()),
+            Err(Stop::Refused(_, said)) => Injection::NotTried(said.words),
+            Err(stop) => Injection::NotTried(stop.to_string()),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Talk<'a> {
         let mut client = match self.connect(addresses) {
             Ok(client) => client,
             Err(error) => {
-                self.seen.end = End::Failed(error);
+                self.seen.end = End::from(error);
                 return;
             }
         };
@@ -89,34 +89,36 @@ impl<'a> Talk<'a> {
             Ok(()) => End::Accepted,
             Err(end) => end,
         };
-        if self.dialogue_is_intact() {
-            match client.quit() {
-                Farewell::Answered(reply) if reply.code != 221 => {
-                    self.seen.withdrawn = Some(Said::from(&reply));
-                }
-                Farewell::Closed => self.seen.closed_early = self.seen.end == End::Accepted,
-                Farewell::Answered(_) | Farewell::Silent => {}
+        let intact = match &self.seen.end {
+            End::Stopped(stop) => stop.leaves_dialogue_intact(),
+            _ => true,
+        };
+        match self.seen.opening.close(client, intact) {
+            Some(Farewell::Answered(reply)) if reply.code != 221 => {
+                self.seen.withdrawn = Some(Said::from(&reply));
             }
+            Some(Farewell::Closed) => self.seen.closed_early = self.seen.end == End::Accepted,
+            _ => {}
         }
-        self.seen.transcript = client.transcript().to_vec();
     }
 
     fn converse(&mut self, client: &mut SmtpClient) -> Result<(), End> {
-        let mode = self.setting.options.tls_mode();
+        let (mode, manner) = (self.setting.options.tls_mode(), self.manner());
         if mode == TlsMode::Implicit {
-            self.negotiate(client, false)?;
+            self.seen.opening.handshake(client, &manner, self.connector()?)?;
+            self.seen.opening.trust(self.peer())?;
         }
-        self.greet(client)?;
-        let ehlo = self.ehlo(client)?;
+        self.seen.opening.greet(client, &manner)?;
+        let ehlo = self.seen.opening.hello(client, &manner)?;
         if mode == TlsMode::Starttls {
-            self.seen.ehlo_before_tls = Some(ehlo);
+            self.seen.opening.ehlo_before_tls = Some(ehlo);
             self.try_auth_before_tls(client)?;
-            self.negotiate(client, true)?;
+            self.seen.opening.starttls(client, &manner, self.connector()?)?;
+            self.seen.opening.trust(self.peer())?;
             // RFC 3207 section 4.2: what was said before TLS is void.
-            let ehlo = self.ehlo(client)?;
-            self.seen.ehlo = Some(ehlo);
+            self.seen.opening.ehlo = Some(self.seen.opening.hello(client, &manner)?);
         } else {
-            self.seen.ehlo = Some(ehlo);
+            self.seen.opening.ehlo = Some(ehlo);
         }
         self.log_in(client)?;
         self.try_envelope(client)
@@ -127,10 +129,10 @@ impl<'a> Talk<'a> {
         if !self.setting.options.expect.has(Policy::NoPlaintextAuth) {
             return Ok(());
         }
-        let reply = client.command(&plain("AUTH LOGIN")?, Phase::Greeting)?;
+        let reply = client.say("AUTH LOGIN", Phase::Greeting)?;
         self.seen.auth_before_tls = Some(Said::from(&reply));
         if reply.code == 334 {
-            client.command(&plain("*")?, Phase::Greeting)?;
+            client.say("*", Phase::Greeting)?;
         }
         Ok(())
     }
@@ -142,116 +144,56 @@ impl<'a> Talk<'a> {
         let international = expect.smtputf8
             || sender.is_international()
             || expect.rcpt_to.as_ref().is_some_and(Mailbox::is_international);
-        if international && !self.seen.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("SMTPUTF8")) {
+        if international && !self.seen.opening.ehlo.as_ref().is_some_and(|ehlo| ehlo.has("SMTPUTF8")) {
             return Err(End::NoSmtpUtf8);
         }
         let parameter = if international { " SMTPUTF8" } else { "" };
-        let mail =
-            client.command(&plain(&format!("MAIL FROM:{}{parameter}", sender.path()))?, Phase::Querying)?;
+        let mail = client.say(&format!("MAIL FROM:{}{parameter}", sender.path()), Phase::Querying)?;
         if mail.code != 250 {
-            return Err(End::Refused(Step::MailFrom, Said::from(&mail)));
+            return Err(End::refused(Step::MailFrom, &mail));
         }
         if let Some(recipient) = &expect.rcpt_to {
-            let rcpt = client.command(&plain(&format!("RCPT TO:{}", recipient.path()))?, Phase::Querying)?;
+            let rcpt = client.say(&format!("RCPT TO:{}", recipient.path()), Phase::Querying)?;
             // RFC 5321 section 4.3.2: all three mean that the server takes it.
             if !matches!(rcpt.code, 250..=252) {
-                return Err(End::Refused(Step::RcptTo, Said::from(&rcpt)));
+                return Err(End::refused(Step::RcptTo, &rcpt));
             }
         }
-        client.command(&plain("RSET")?, Phase::Querying)?;
+        client.say("RSET", Phase::Querying)?;
         Ok(())
     }
 
     fn connect(&mut self, addresses: &[SocketAddr]) -> Result<SmtpClient, ProbeError> {
         let (options, deadline) = (self.setting.options, self.setting.deadline);
-        let before = deadline.elapsed();
-        let stream = match &options.smtp.socket {
-            Some(path) => connect_unix(path, deadline)?,
-            None => {
-                let connected = connect(addresses, options.smtp.source_ip, deadline)?;
-                self.seen.address = Some(connected.address);
-                self.seen.failed_addresses = connected.failed;
-                connected.stream
+        let manner = self.manner();
+        let mut client = match &options.transport.socket {
+            Some(path) => {
+                let (stream, time) = self.timed(|| connect_unix(path, deadline));
+                let client = SmtpClient::new(stream?, manner.limits);
+                self.seen.opening.times.connect = Some(time);
+                client
             }
+            None => self.seen.opening.connect(&manner, addresses)?,
         };
-        self.seen.times.connect = Some(deadline.elapsed().saturating_sub(before).as_secs_f64());
-        let header = options.smtp.proxy.map(|proxy| proxy_header(proxy, stream.addresses()));
-        let limits = ReplyLimits { reply: options.smtp.max_reply, ..ReplyLimits::default() };
-        let mut client = SmtpClient::new(stream, limits);
-        if let Some(header) = header {
-            client.preface(&header)?;
+        if let Some(proxy) = options.transport.proxy {
+            client.preface(&proxy_header(proxy, client.addresses()))?;
         }
         Ok(client)
     }
 
-    fn greet(&mut self, client: &mut SmtpClient) -> Result<(), End> {
-        let (banner, time) = self.timed(|| client.greeting());
-        let banner = banner?;
-        self.seen.times.banner = Some(time);
-        let said = Said::from(&banner);
-        self.seen.banner = Some(said.clone());
-        if banner.code == 220 { Ok(()) } else { Err(End::Refused(Step::Banner, said)) }
+    fn manner(&self) -> Manner<'a> {
+        let options = self.setting.options;
+        options.transport.smtp.manner(options.hello(), self.setting.deadline)
     }
 
-    fn ehlo(&mut self, client: &mut SmtpClient) -> Result<Ehlo, End> {
-        let command = plain(&format!("{} {}", self.setting.options.hello(), self.helo_name(client)))?;
-        let (reply, time) = self.timed(|| client.command(&command, Phase::Greeting));
-        // Both together or not at all: half of it would look like a fast server.
-        let before = self.seen.times.ehlo.take().unwrap_or_default();
-        let reply = reply?;
-        self.seen.times.ehlo = Some(before + time);
-        if reply.code == 250 {
-            Ok(Ehlo::parse(&reply))
-        } else {
-            Err(End::Refused(Step::Ehlo, Said::from(&reply)))
-        }
+    fn connector(&self) -> Result<&'a Connector, Stop> {
+        let text = "TLS is wanted and was not prepared";
+        let unprepared = || ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, text).into();
+        self.setting.connector.as_ref().ok_or_else(unprepared)
     }
 
-    fn helo_name(&self, client: &SmtpClient) -> HeloName {
-        let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-        let own = || domain_literal(client.local_address().map_or(unspecified, |address| address.ip()));
-        self.setting.options.smtp.helo.clone().unwrap_or_else(own)
-    }
-
-    /// TLS, by STARTTLS or at once; ends the session when the peer is not to be trusted.
-    fn negotiate(&mut self, client: &mut SmtpClient, starttls: bool) -> Result<(), End> {
-        let Some(connector) = &self.setting.connector else {
-            let text = "TLS is wanted and was not prepared";
-            return Err(End::Failed(ProbeError::new(Trouble::Internal, Phase::NegotiatingTls, text)));
-        };
-        if starttls && !self.seen.ehlo_before_tls.as_ref().is_some_and(|ehlo| ehlo.has("STARTTLS")) {
-            return Err(End::StarttlsNotOffered);
-        }
-        let (result, time) = self.timed(|| {
-            if starttls {
-                client.starttls(connector)
-            } else {
-                client.handshake(connector).map_err(StarttlsFailure::Handshake)
-            }
-        });
-        match result {
-            Ok(tls) => {
-                self.seen.times.tls = Some(time);
-                let trusted = tls.trusted() || self.setting.options.tls_options.insecure;
-                self.seen.tls = Some(tls);
-                if trusted { Ok(()) } else { Err(End::Untrusted) }
-            }
-            Err(StarttlsFailure::Probe(error)) => Err(End::Failed(error)),
-            Err(StarttlsFailure::Refused(reply)) => Err(End::Refused(Step::Starttls, Said::from(&reply))),
-            Err(StarttlsFailure::Injected(bytes)) => {
-                let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                Err(End::Injected(common::proto::text::decode(first)))
-            }
-            Err(StarttlsFailure::Handshake(failure)) => {
-                self.seen.tls = failure.seen;
-                let greeted = failure.plaintext.is_some_and(|text| text.starts_with(b"220"));
-                Err(End::Failed(if greeted && !starttls {
-                    failure.error.with_hint("this port begins in plaintext: --tls starttls")
-                } else {
-                    failure.error
-                }))
-            }
-        }
+    fn peer(&self) -> Peer {
+        if self.setting.options.tls_options.insecure { Peer::Anyone } else { Peer::Trusted }
     }
 
     fn log_in(&mut self, client: &mut SmtpClient) -> Result<(), End> {
@@ -260,7 +202,8 @@ impl<'a> Talk<'a> {
             (false, true) => Privacy::ClearAllowed,
             (false, false) => Privacy::Clear,
         };
-        let offered = self.seen.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
+        let offered =
+            self.seen.opening.ehlo.as_ref().map(|ehlo| ehlo.mechanisms.as_slice()).unwrap_or_default();
         // Looked for only where a mechanism asks for it.
         let binding =
             if offered.iter().any(|name| name.ends_with("-PLUS")) { client.channel_binding() } else { None };
@@ -285,18 +228,8 @@ impl<'a> Talk<'a> {
         let reply = authenticate(client, mechanism, &mut exchange, &mut self.seen.token_status);
         self.seen.iterations = exchange.iterations();
         let reply = reply?;
-        self.seen.times.auth = Some(self.setting.deadline.elapsed().saturating_sub(before).as_secs_f64());
-        if reply.code == 235 { Ok(()) } else { Err(End::Refused(Step::Auth, Said::from(&reply))) }
-    }
-
-    /// Whether QUIT still makes sense: not after a broken dialogue, nor after 421, which
-    /// announces that the server closes.
-    fn dialogue_is_intact(&self) -> bool {
-        match &self.seen.end {
-            End::Failed(_) | End::Injected(_) => false,
-            End::Refused(_, said) => said.code != 421,
-            _ => true,
-        }
+        self.seen.auth_time = Some(self.setting.deadline.elapsed().saturating_sub(before).as_secs_f64());
+        if reply.code == 235 { Ok(()) } else { Err(End::refused(Step::Auth, &reply)) }
     }
 
     /// Runs one step; its result and its seconds.
@@ -327,7 +260,7 @@ fn authenticate(
     let mut waiting = initial.clone().filter(|_| short.is_none());
     let mut reply = match short {
         Some(message) => client.command(&secret(&verb, message)?, Phase::Authenticating)?,
-        None => client.command(&plain(&verb)?, Phase::Authenticating)?,
+        None => client.say(&verb, Phase::Authenticating)?,
     };
     while reply.code == 334 {
         let text = reply.lines.first().map(Vec::as_slice).unwrap_or_default();
@@ -346,7 +279,7 @@ fn authenticate(
             Err(SaslError::Unpreparable) => return Err(unsendable(&SaslError::Unpreparable)),
             Err(error) => {
                 // RFC 4954: a lone asterisk cancels; what comes back changes nothing.
-                let _ = client.command(&plain("*")?, Phase::Authenticating);
+                let _ = client.say("*", Phase::Authenticating);
                 return Err(End::BadChallenge(error.to_string(), Said::from(&reply)));
             }
         }
@@ -358,7 +291,7 @@ fn authenticate(
 }
 
 fn unsendable(error: &SaslError) -> End {
-    End::Failed(ProbeError::local(error.to_string()))
+    End::from(ProbeError::local(error.to_string()))
 }
 
 fn proxy_header(proxy: Proxy, own: Option<Endpoints>) -> Vec<u8> {
@@ -369,34 +302,24 @@ fn proxy_header(proxy: Proxy, own: Option<Endpoints>) -> Vec<u8> {
     }
 }
 
-fn plain(line: &str) -> Result<Command, End> {
-    Command::plain(line).map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
-}
-
 fn secret(verb: &str, message: &[u8]) -> Result<Command, End> {
     Command::secret(verb, message)
-        .map_err(|error| End::Failed(ProbeError::local(format!("our command {error}"))))
+        .map_err(|error| End::from(ProbeError::local(format!("our command {error}"))))
 }
 
 impl Session {
     /// A session before anything happened.
     fn nothing() -> Self {
         Self {
-            address: None,
-            failed_addresses: Vec::new(),
-            times: Times::default(),
-            banner: None,
-            ehlo_before_tls: None,
+            opening: Opening::default(),
             auth_before_tls: None,
-            tls: None,
-            ehlo: None,
             mechanism: None,
             iterations: None,
             token_status: None,
-            end: End::Failed(ProbeError::timeout(Phase::Starting, Duration::ZERO)),
+            auth_time: None,
+            end: End::from(ProbeError::timeout(Phase::Starting, Duration::ZERO)),
             withdrawn: None,
             closed_early: false,
-            transcript: Vec::new(),
         }
     }
 }

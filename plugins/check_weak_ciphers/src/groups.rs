@@ -55,11 +55,16 @@ impl Group {
 
     /// Those that may be offered in this version, by code.
     pub(crate) fn usable_in(version: Version) -> impl Iterator<Item = &'static Self> {
-        GROUPS.iter().filter(move |group| match group.versions {
+        GROUPS.iter().filter(move |group| group.is_usable_in(version))
+    }
+
+    /// Whether it may be offered in this version.
+    pub(crate) fn is_usable_in(&self, version: Version) -> bool {
+        match self.versions {
             GroupUse::UpToTls12 => version < Version::Tls13,
             GroupUse::Any => true,
             GroupUse::Tls13 => version == Version::Tls13,
-        })
+        }
     }
 
     /// Safe from a quantum computer. The drafts count: they are obsolete, not broken.

@@ -15,7 +15,6 @@ mod document;
 mod fleet;
 #[doc(hidden)]
 pub mod fuzz;
-mod glob;
 mod groups;
 mod intrusive;
 mod judge;
@@ -45,6 +44,8 @@ use clap::Parser;
 use common::cli::{RunArgs, UsageError};
 use common::net::{Deadline, ProbeError};
 use common::plugin::{CERT_DAYS, Ended, Plugin, Run};
+// As `crate::glob`, the name that it has in the build script as well.
+use common::proto::glob;
 use common::proto::names::Host;
 use common::report::{Condition, Metric, Perfdata, Report, State, StateTable, Thresholds};
 use serde_json::Value;

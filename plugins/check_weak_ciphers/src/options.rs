@@ -126,9 +126,9 @@ pub(crate) struct ScanArgs {
     /// Write a report for people to this file: one page of HTML, to read or to print
     #[arg(long, value_name = "FILE", conflicts_with = "targets_file")]
     pub(crate) html: Option<PathBuf>,
-    /// Connections at a time at most; fewer where the server is slower for it
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) max_conns: u8,
+    /// Connections at a time at most; fewer where the server is slower for it [default: 7; 14 for --inventory]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) max_conns: Option<u8>,
     /// Hosts of --targets-file at a time at most
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) max_hosts: u8,
@@ -149,7 +149,8 @@ pub(crate) struct ScanArgs {
 impl ScanArgs {
     pub(crate) fn limits(&self) -> Limits {
         let interval = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / u32::from(rate));
-        Limits { at_once: usize::from(self.max_conns), interval, total: self.max_total }
+        let at_once = self.max_conns.unwrap_or(if self.is_inventory() { 14 } else { 7 });
+        Limits { at_once: usize::from(at_once), interval, total: self.max_total }
     }
 
     pub(crate) const fn mode(&self) -> Mode {

@@ -279,7 +279,7 @@ impl Policy {
 
     /// Whether a group is one of those that a requirement names.
     pub(crate) fn is_required(requirement: &str, group: &Group) -> bool {
-        requirement.split('|').any(|pattern| glob::fits(pattern, group.name))
+        requirement.split('|').any(|pattern| glob::fits_in_any_case(pattern, group.name))
     }
 
     /// None when it is large enough.
@@ -322,7 +322,7 @@ impl Lists {
 }
 
 pub(crate) fn fits_any(patterns: &[Text], name: &str) -> bool {
-    patterns.iter().any(|pattern| glob::fits(pattern, name))
+    patterns.iter().any(|pattern| glob::fits_in_any_case(pattern, name))
 }
 
 /// The finding that a version is offered at all.

@@ -51,7 +51,8 @@ impl Suite {
 
     /// Whether its IANA or OpenSSL name fits a pattern with `*` and `?`.
     pub(crate) fn fits(&self, pattern: &str) -> bool {
-        glob::fits(pattern, self.name) || self.openssl_name.is_some_and(|name| glob::fits(pattern, name))
+        glob::fits_in_any_case(pattern, self.name)
+            || self.openssl_name.is_some_and(|name| glob::fits_in_any_case(pattern, name))
     }
 
     /// Of TLS 1.3, and of no other version.

@@ -252,6 +252,12 @@ static LISTED_GROUPS: Topic = Topic {
         set(Apache, &["SSLOpenSSLConfCmd Groups P-256:P-384"]),
         set(Postfix, &["tls_eecdh_auto_curves = prime256v1 secp384r1", "tls_ffdhe_auto_groups ="]),
         set(Dovecot, &["ssl_curve_list = P-256:P-384"]),
+        set(
+            EximGnutls,
+            &[
+                "tls_require_ciphers = NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-GROUP-ALL:+GROUP-SECP256R1:+GROUP-SECP384R1",
+            ],
+        ),
     ],
 };
 

@@ -242,7 +242,7 @@ fn texts(list: Vec<(usize, String)>) -> Vec<String> {
 /// A list whose patterns all fit something.
 fn checked(list: Option<Vec<(usize, String)>>, what: &str, known: &[&str]) -> Result<List, String> {
     for (line, text) in list.iter().flatten() {
-        if !known.iter().any(|name| glob::fits(text, name)) {
+        if !known.iter().any(|name| glob::fits_in_any_case(text, name)) {
             return Err(unknown(*line, what, text, known.iter().copied()));
         }
     }

@@ -120,20 +120,8 @@ impl Flight {
 }
 
 impl Endpoint {
-    /// Sends a hello and reads the answer, up to TLS 1.2 with the certificates and the key exchange, which
-    /// come in the same flight: unread they would make the end of the connection a reset.
-    pub(crate) fn ask(&self, hello: &ClientHello<'_>, random: &[u8; 32]) -> Outcome {
-        self.open(&hello.record(random)).map_or_else(|end| end, |mut stream| read_flight(&mut stream))
-    }
-
-    /// The same in SSLv2.
-    pub(crate) fn ask_ssl2(&self, ciphers: &[u32], random: &[u8; 32]) -> Outcome {
-        let hello = sslv2::client_hello(ciphers, random);
-        self.open(&hello).and_then(|mut stream| read_ssl2(&mut stream)).unwrap_or_else(|end| end)
-    }
-
-    /// Connects, gets to TLS and sends the hello.
-    pub(crate) fn open(&self, hello: &[u8]) -> Result<TimedStream, Outcome> {
+    /// Connects and gets to TLS.
+    pub(crate) fn connect(&self) -> Result<TimedStream, Outcome> {
         let deadline = self.deadline.shortened(self.deadline.elapsed() + self.patience);
         let addresses = self.address.get().map_or(self.addresses.as_slice(), std::slice::from_ref);
         let connected = connect(addresses, None, &deadline).map_err(Outcome::Unreachable)?;
@@ -142,9 +130,24 @@ impl Endpoint {
         if let Some(protocol) = self.starttls {
             protocol.begin(&mut stream, &self.name).map_err(Outcome::from)?;
         }
-        stream.write_all(hello).map_err(|error| Outcome::from_io(error.kind()))?;
         Ok(stream)
     }
+}
+
+/// Sends a hello and reads the answer, up to TLS 1.2 with the certificates and the key exchange, which
+/// come in the same flight: unread they would make the end of the connection a reset.
+pub(crate) fn ask(mut stream: TimedStream, hello: &ClientHello<'_>, random: &[u8; 32]) -> Outcome {
+    send(&mut stream, &hello.record(random)).map_or_else(|end| end, |()| read_flight(&mut stream))
+}
+
+/// The same in SSLv2.
+pub(crate) fn ask_ssl2(mut stream: TimedStream, ciphers: &[u32], random: &[u8; 32]) -> Outcome {
+    let hello = sslv2::client_hello(ciphers, random);
+    send(&mut stream, &hello).and_then(|()| read_ssl2(&mut stream)).unwrap_or_else(|end| end)
+}
+
+pub(crate) fn send(stream: &mut TimedStream, hello: &[u8]) -> Result<(), Outcome> {
+    stream.write_all(hello).map_err(|error| Outcome::from_io(error.kind()))
 }
 
 impl From<Stopped> for Outcome {

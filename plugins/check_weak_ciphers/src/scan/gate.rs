@@ -55,6 +55,8 @@ pub(crate) enum Shut {
 pub(crate) struct Pass<'a> {
     gate: &'a Gate,
     since: Instant,
+    /// Time that went by before a pause.
+    before: Duration,
     beside: usize,
 }
 
@@ -109,10 +111,36 @@ impl Gate {
                 .map_or_else(|error| error.into_inner().0, |woken| woken.0);
             state.waiting -= 1;
         }
+        Ok(self.admit(&mut state))
+    }
+
+    /// Does not wait: `None` while there is no room, and where the server or the operator wants few connections.
+    pub(crate) fn enter_at_once(&self) -> Option<Pass<'_>> {
+        let mut state = self.lock();
+        let is_free = self.limits.total.is_none() && self.limits.interval.is_zero();
+        let has_room = state.open < state.at_once && !self.is_narrowed_to(&state);
+        (is_free && has_room).then(|| self.admit(&mut state))
+    }
+
+    fn admit(&self, state: &mut Traffic) -> Pass<'_> {
         state.total += 1;
         state.open += 1;
         state.next = Instant::now() + self.limits.interval;
-        Ok(Pass { gate: self, since: Instant::now(), beside: state.open })
+        Pass { gate: self, since: Instant::now(), before: Duration::ZERO, beside: state.open }
+    }
+
+    /// Whether there are fewer connections at a time than the operator allows.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.is_narrowed_to(&self.lock())
+    }
+
+    const fn is_narrowed_to(&self, state: &Traffic) -> bool {
+        state.at_once < self.limits.at_once
+    }
+
+    /// An answer that takes longer waited for other connections.
+    pub(crate) fn patience(&self) -> Duration {
+        self.lock().patience().unwrap_or_default()
     }
 
     /// The server turns connections away: half as many from now on.
@@ -132,14 +160,29 @@ impl Gate {
     }
 }
 
+impl Traffic {
+    fn patience(&self) -> Option<Duration> {
+        self.quickest.map(|quickest| quickest * SLOWER + JITTER)
+    }
+}
+
 impl Pass<'_> {
+    /// The connection is there, and not used for a while.
+    pub(crate) fn pause(&mut self) {
+        self.before = self.since.elapsed();
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.since = Instant::now();
+    }
+
     /// Takes down how long an answer took.
     pub(crate) fn answered(&self) {
-        let took = self.since.elapsed();
+        let took = self.before + self.since.elapsed();
         let mut state = self.gate.lock();
-        let quickest = state.quickest.map_or(took, |before| before.min(took));
-        state.quickest = Some(quickest);
-        state.slow = if self.beside > 1 && took > quickest * SLOWER + JITTER { state.slow + 1 } else { 0 };
+        state.quickest = Some(state.quickest.map_or(took, |before| before.min(took)));
+        let is_slow = self.beside > 1 && state.patience().is_some_and(|patience| took > patience);
+        state.slow = if is_slow { state.slow + 1 } else { 0 };
         if state.slow >= ENOUGH {
             state.slow = 0;
             state.at_once = (state.at_once / 2).max(1);
@@ -154,7 +197,7 @@ impl Drop for Pass<'_> {
         let is_awaited = state.waiting > 0;
         drop(state);
         if is_awaited {
-            self.gate.left.notify_all();
+            self.gate.left.notify_one();
         }
     }
 }

@@ -6,22 +6,24 @@
 
 mod board;
 pub(crate) mod connection;
+mod crew;
 pub(crate) mod gate;
 mod offer;
 mod preference;
 pub(crate) mod starttls;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use common::net::TimedStream;
 
-use board::{Board, Question, Reply};
 pub(crate) use board::{Found, Rules, Survey};
+use board::{Question, Reply};
 use connection::{Ending, Endpoint, Flight, Outcome};
-use gate::{Gate, Shut};
+use crew::{Crew, Spare};
+use gate::{Gate, Pass, Shut};
 pub(crate) use preference::Preference;
 
 use crate::alerts;
@@ -115,7 +117,7 @@ pub(crate) struct Scanner<'a> {
     progress: &'a Progress,
     /// A hello that was answered: if it still is, the server does not turn us away.
     answered: OnceLock<Probe>,
-    /// A hello was answered only after it was not.
+    /// A hello was accepted only after it was not answered.
     wavers: AtomicBool,
 }
 
@@ -166,61 +168,27 @@ impl<'a> Scanner<'a> {
             signatures: Vec::new(),
             shares: false,
         };
-        let pass = match self.enter() {
-            Ok(pass) => pass,
-            Err(outcome) => return outcome,
-        };
-        let outcome = self.send(&probe);
-        drop(pass);
-        outcome
+        self.connection(None).map_or_else(|end| end, |(_pass, stream)| self.send(stream, &probe))
     }
 
-    /// Asks until nothing is left to ask, as much at a time as is allowed.
+    /// Asks until nothing is left to ask, as much at a time as is allowed and of use.
     pub(crate) fn survey(&self, asked: &Asked<'_>) -> Survey {
-        let board = Mutex::new(Board::new(asked, self.server_name.map_or(0, str::len), self.gate.most()));
-        let changed = Condvar::new();
-        // Threads without a step to take: nobody is woken without need.
-        let idle = AtomicU32::new(0);
-        let work = |is_alone: bool| {
-            let mut state = lock(&board);
-            while !(state.is_done() || is_alone && state.has_opened()) {
-                let Some((step, question)) = state.next() else {
-                    idle.fetch_add(1, Ordering::Relaxed);
-                    state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                    idle.fetch_sub(1, Ordering::Relaxed);
-                    continue;
-                };
-                drop(state);
-                let reply = self.reply(&question);
-                state = lock(&board);
-                state.note(step, reply);
-                self.progress
-                    .show(|| format!("{} suites, {} connections", state.found(), self.connections()));
-                // Counted under the lock, as it is changed.
-                if idle.load(Ordering::Relaxed) > 0 {
-                    changed.notify_all();
-                }
-            }
-        };
-        work(true);
-        thread::scope(|scope| {
-            for _ in 1..self.gate.most() {
-                // One thread less is only slower: this one takes steps as well.
-                let _ = thread::Builder::new()
-                    .name("probe".into())
-                    .stack_size(256 * 1024)
-                    .spawn_scoped(scope, move || work(false));
-            }
-            work(false);
-        });
-        let board = board.into_inner().unwrap_or_else(PoisonError::into_inner);
-        board.survey(self.wavers.load(Ordering::Relaxed))
+        Crew::new(self, asked).survey()
     }
 
-    fn reply(&self, question: &Question) -> Reply {
+    /// Whether some hellos were accepted only after they were not answered.
+    fn wavers(&self) -> bool {
+        self.wavers.load(Ordering::Relaxed)
+    }
+
+    fn show(&self, found: usize) {
+        self.progress.show(|| format!("{found} suites, {} connections", self.connections()));
+    }
+
+    fn reply(&self, question: &Question, spare: Option<Spare<'_>>) -> Reply {
         match question {
-            Question::Tls(probe) => Reply::Tls(self.prove(probe)),
-            Question::Ssl2 => Reply::Ssl2(self.ask_ssl2()),
+            Question::Tls(probe) => Reply::Tls(self.prove_on(spare, probe)),
+            Question::Ssl2 => Reply::Ssl2(self.ask_ssl2(spare)),
             Question::StillAnswers => Reply::StillAnswers(self.still_answers()),
         }
     }
@@ -228,12 +196,18 @@ impl<'a> Scanner<'a> {
     /// Sends a hello until the answer proves something. Limits on connections show as resets
     /// and refusals for now; a pause often helps.
     pub(crate) fn prove(&self, probe: &Probe) -> Proof {
+        self.prove_on(None, probe)
+    }
+
+    /// The same, the first time on a connection that is there already.
+    fn prove_on(&self, mut spare: Option<Spare<'_>>, probe: &Probe) -> Proof {
         let mut pause = PAUSE;
         let mut endings = 0;
         for turn in 1..=TRIES {
-            let outcome = self.ask(&probe.longer(FILLING * (turn - 1)));
+            let outcome = self.ask(&probe.longer(FILLING * (turn - 1)), spare.take());
             if !is_passing(&outcome) {
-                self.wavers.fetch_or(endings > 0, Ordering::Relaxed);
+                let contradicts = endings > 0 && matches!(outcome, Outcome::Accepted(_));
+                self.wavers.fetch_or(contradicts, Ordering::Relaxed);
                 return self.proof_of(outcome, probe);
             }
             let is_end = matches!(outcome, Outcome::Ended(_));
@@ -261,38 +235,39 @@ impl<'a> Scanner<'a> {
     }
 
     /// Sends the hello of SSLv2 once.
-    fn ask_ssl2(&self) -> Outcome {
+    fn ask_ssl2(&self, spare: Option<Spare<'_>>) -> Outcome {
         let code = |kind: &Sslv2Kind| kind.code.iter().fold(0, |code, byte| code << 8 | u32::from(*byte));
         let kinds: Vec<u32> = SSLV2_KINDS.iter().map(code).collect();
-        let pass = match self.enter() {
-            Ok(pass) => pass,
-            Err(outcome) => return outcome,
-        };
-        let outcome = self.endpoint.ask_ssl2(&kinds, &self.random());
-        pass.answered();
-        outcome
+        match self.connection(spare) {
+            Ok((pass, stream)) => {
+                let outcome = connection::ask_ssl2(stream, &kinds, &self.random());
+                pass.answered();
+                outcome
+            }
+            Err(outcome) => outcome,
+        }
     }
 
     /// Whether a hello that was answered before still is. False when there is none.
     fn still_answers(&self) -> bool {
         let Some(probe) = self.answered.get() else { return false };
-        matches!(self.ask(probe), Outcome::Accepted(_))
+        matches!(self.ask(probe, None), Outcome::Accepted(_))
     }
 
     /// Sends a hello once.
-    fn ask(&self, probe: &Probe) -> Outcome {
-        let pass = match self.enter() {
-            Ok(pass) => pass,
+    fn ask(&self, probe: &Probe, spare: Option<Spare<'_>>) -> Outcome {
+        let (pass, stream) = match self.connection(spare) {
+            Ok(connection) => connection,
             Err(outcome) => return outcome,
         };
-        let outcome = self.send(probe);
+        let outcome = self.send(stream, probe);
         if matches!(outcome, Outcome::Accepted(_) | Outcome::Refused(_)) {
             pass.answered();
         }
         outcome
     }
 
-    fn send(&self, probe: &Probe) -> Outcome {
+    fn send(&self, stream: TimedStream, probe: &Probe) -> Outcome {
         let shares = if probe.shares { KeyShare::of(&probe.groups) } else { Vec::new() };
         let hello = ClientHello {
             version: probe.version,
@@ -305,13 +280,36 @@ impl<'a> Scanner<'a> {
             signatures: (!probe.signatures.is_empty()).then_some(&probe.signatures),
             padded_to: 0,
         };
-        self.endpoint.ask(&hello, &self.random())
+        connection::ask(stream, &hello, &self.random())
     }
 
     /// Sends this on a connection of its own, and leaves it to the caller.
-    pub(crate) fn open(&self, hello: &[u8]) -> Result<(gate::Pass<'_>, TimedStream), Outcome> {
-        let pass = self.enter()?;
-        self.endpoint.open(hello).map(|stream| (pass, stream))
+    pub(crate) fn open(&self, hello: &[u8]) -> Result<(Pass<'_>, TimedStream), Outcome> {
+        let (pass, mut stream) = self.connection(None)?;
+        connection::send(&mut stream, hello)?;
+        Ok((pass, stream))
+    }
+
+    /// A connection up to TLS: the spare one, or one that is opened once there is room.
+    fn connection<'b>(&'b self, spare: Option<Spare<'b>>) -> Result<(Pass<'b>, TimedStream), Outcome> {
+        if let Some(Spare { mut pass, stream }) = spare {
+            pass.resume();
+            return Ok((pass, stream));
+        }
+        let pass = self.gate.enter(&self.endpoint.deadline).map_err(|shut| match shut {
+            Shut::Late => Outcome::Silent,
+            Shut::Spent => Outcome::Spent,
+        })?;
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Ok((pass, self.endpoint.connect()?))
+    }
+
+    /// A connection that is not needed yet. Why it fails shows when one is needed.
+    fn open_ahead<'b>(&self, mut pass: Pass<'b>) -> Option<Spare<'b>> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        let stream = self.endpoint.connect().ok()?;
+        pass.pause();
+        Some(Spare { pass, stream })
     }
 
     /// Whether an attempt that ended so is worth another one, after the pause that is made here.
@@ -330,18 +328,9 @@ impl<'a> Scanner<'a> {
         self.server_name
     }
 
-    fn enter(&self) -> Result<gate::Pass<'_>, Outcome> {
-        let pass = self.gate.enter(&self.endpoint.deadline).map_err(|shut| match shut {
-            Shut::Late => Outcome::Silent,
-            Shut::Spent => Outcome::Spent,
-        })?;
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(pass)
-    }
-
     fn proof_of(&self, outcome: Outcome, probe: &Probe) -> Proof {
         let proof = proof_of(outcome, probe, self.server_name.is_some());
-        if matches!(proof, Proof::Takes(_)) {
+        if matches!(proof, Proof::Takes(_) | Proof::TakesNone(Refusal::OlderVersion)) {
             let _ = self.answered.set(probe.clone());
         }
         proof
@@ -356,10 +345,6 @@ impl<'a> Scanner<'a> {
         }
         random
     }
-}
-
-fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
-    board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether another try may end differently.

@@ -7,13 +7,13 @@ use crate::version::Version;
 /// Chains that a version with many suites is asked in at a time. Each costs a refusal more.
 pub(super) const fn chains(version: Version) -> usize {
     match version {
-        Version::Tls12 => 6,
+        Version::Tls12 => 4,
         _ => 1,
     }
 }
 
-/// Deals suites out into so many portions. Servers take them by kind of key and of key exchange, so each portion has its
-/// share of each kind, and of those in use.
+/// Deals suites out into so many portions, each from weak to strong; a single one stays as it is. Servers take them by kind of
+/// key and of key exchange, so each portion has its share of each kind, and of those in use.
 pub(super) fn deal(suites: &[u16], portions: usize) -> Vec<Vec<u16>> {
     if portions == 1 && !suites.is_empty() {
         return vec![suites.to_vec()];
@@ -31,13 +31,12 @@ pub(super) fn deal(suites: &[u16], portions: usize) -> Vec<Vec<u16>> {
         }
     }
     dealt.retain(|portion| !portion.is_empty());
-    dealt
+    dealt.into_iter().map(weakest_first).collect()
 }
 
-pub(super) fn weakest_first(suites: &[u16]) -> Vec<u16> {
-    let mut sorted = suites.to_vec();
-    sorted.sort_by_cached_key(|code| strength_order(*code));
-    sorted
+pub(super) fn weakest_first(mut suites: Vec<u16>) -> Vec<u16> {
+    suites.sort_by_cached_key(|code| strength_order(*code));
+    suites
 }
 
 /// Place of a suite in an order from weak to strong.
@@ -81,20 +80,21 @@ pub(super) fn groups(version: Version) -> Vec<u16> {
         GroupKind::Ffdhe => version == Version::Tls13,
         _ => true,
     };
-    let mut groups: Vec<u16> = Group::usable_in(version).filter(is_asked).map(|group| group.code).collect();
-    let place = |group: &u16| COMMON_GROUPS.iter().chain([&X448]).position(|common| common == group);
-    groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX));
-    groups
+    let others = Group::usable_in(version).filter(|group| !HEAD.contains(&group.code));
+    let head =
+        HEAD.iter().filter_map(|code| Group::by_code(*code)).filter(|group| group.is_usable_in(version));
+    head.chain(others).filter(is_asked).map(|group| group.code).collect()
 }
 
 /// Groups at the head of a list that most servers have.
-pub(super) const COMMON: usize = COMMON_GROUPS.len() + 1;
+pub(super) const COMMON: usize = HEAD.len();
 
 /// The same for short hellos.
 pub(super) fn short_groups(version: Version) -> Vec<u16> {
-    groups(version).into_iter().filter(|group| COMMON_GROUPS.contains(group)).collect()
+    let is_asked = |code: &u16| Group::by_code(*code).is_some_and(|group| group.is_usable_in(version));
+    HEAD.into_iter().filter(|code| *code != X448 && is_asked(code)).collect()
 }
 
-/// X25519MLKEM768, which a server that follows the client's order then shows; x25519, secp256r1, secp384r1, secp521r1.
-const COMMON_GROUPS: [u16; 5] = [0x11ec, 29, 23, 24, 25];
+/// X25519MLKEM768, which a server that follows the client's order then shows; x25519, secp256r1, secp384r1, secp521r1, x448.
+const HEAD: [u16; 6] = [0x11ec, 29, 23, 24, 25, X448];
 const X448: u16 = 30;

@@ -25,7 +25,11 @@ impl Preference {
 
 /// What a server took of the hellos of one version.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Choices(Vec<Choice>);
+pub(super) struct Choices {
+    made: Vec<Choice>,
+    /// What so many of them showed.
+    shown: (usize, Option<Preference>),
+}
 
 #[derive(Clone, Debug)]
 struct Choice {
@@ -36,23 +40,31 @@ struct Choice {
 
 impl Choices {
     pub(super) fn note(&mut self, offered: Vec<u16>, taken: u16) {
-        self.0.push(Choice { offered, taken });
+        self.made.push(Choice { offered, taken });
     }
 
     /// `None` where the answers so far fit both.
-    pub(super) fn preference(&self) -> Option<Preference> {
+    pub(super) fn preference(&mut self) -> Option<Preference> {
+        if self.shown.0 != self.made.len() {
+            self.shown = (self.made.len(), self.weigh());
+        }
+        self.shown.1
+    }
+
+    fn weigh(&self) -> Option<Preference> {
         let known = self.known();
-        if self.0.iter().any(|choice| choice.first_of(&known) != Some(choice.taken)) {
+        let made: Vec<Choice> = self.made.iter().map(|choice| choice.among(&known)).collect();
+        if made.iter().any(|choice| choice.offered.first() != Some(&choice.taken)) {
             return Some(Preference::Server);
         }
-        let are_contrary = |one: &Choice| self.0.iter().any(|other| one.is_contrary_to(other));
-        self.0.iter().any(are_contrary).then_some(Preference::Client)
+        let are_contrary = |one: &Choice| made.iter().any(|other| one.is_contrary_to(other));
+        made.iter().any(are_contrary).then_some(Preference::Client)
     }
 
     /// The suites in an order that is contrary to a choice that was made; `None` where there is nothing to choose.
     pub(super) fn deciding(&self) -> Option<Vec<u16>> {
         let mut known = self.known();
-        let passed_over = self.0.iter().find_map(|choice| {
+        let passed_over = self.made.iter().find_map(|choice| {
             let is_passed = |code: &&u16| **code != choice.taken && choice.offered.contains(code);
             known.iter().find(|code| is_passed(code) && are_alike(choice.taken, **code)).copied()
         });
@@ -62,7 +74,7 @@ impl Choices {
 
     /// All that was taken, each once.
     fn known(&self) -> Vec<u16> {
-        let mut known: Vec<u16> = self.0.iter().map(|choice| choice.taken).collect();
+        let mut known: Vec<u16> = self.made.iter().map(|choice| choice.taken).collect();
         known.sort_unstable();
         known.dedup();
         known
@@ -70,8 +82,10 @@ impl Choices {
 }
 
 impl Choice {
-    fn first_of(&self, known: &[u16]) -> Option<u16> {
-        self.offered.iter().copied().find(|code| known.binary_search(code).is_ok())
+    /// The same choice among the suites that the server has, which are sorted.
+    fn among(&self, known: &[u16]) -> Self {
+        let offered = self.offered.iter().copied().filter(|code| known.binary_search(code).is_ok());
+        Self { offered: offered.collect(), taken: self.taken }
     }
 
     fn is_contrary_to(&self, other: &Self) -> bool {
@@ -113,7 +127,7 @@ mod tests {
 
     #[test]
     fn only_contrary_choices_show_that_there_is_no_order() {
-        let same = choices(&[(&[1, 2, 3], 1), (&[2, 3], 2), (&[3], 3)]);
+        let mut same = choices(&[(&[1, 2, 3], 1), (&[2, 3], 2), (&[3], 3)]);
         assert_eq!(same.preference(), None);
         let order = same.deciding().unwrap();
         assert_eq!(order.first(), Some(&2));
@@ -135,7 +149,7 @@ mod tests {
     #[test]
     fn chacha_is_moved_at_will() {
         const CHACHA: u16 = 0xcca8;
-        let swayed = choices(&[(&[CHACHA, 0xc02f], CHACHA), (&[0xc02f, CHACHA], 0xc02f)]);
+        let mut swayed = choices(&[(&[CHACHA, 0xc02f], CHACHA), (&[0xc02f, CHACHA], 0xc02f)]);
         assert_eq!(swayed.preference(), None);
     }
 

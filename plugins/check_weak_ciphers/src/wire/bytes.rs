@@ -61,14 +61,14 @@ impl<'a> Bytes<'a> {
 pub(crate) fn put16(out: &mut Vec<u8>, field: &[u8]) {
     let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
     out.extend(length.to_be_bytes());
-    out.extend(field.iter().take(usize::from(length)));
+    out.extend_from_slice(field.get(..usize::from(length)).unwrap_or(field));
 }
 
 /// The same with one byte.
 pub(crate) fn put8(out: &mut Vec<u8>, field: &[u8]) {
     let length = u8::try_from(field.len()).unwrap_or(u8::MAX);
     out.push(length);
-    out.extend(field.iter().take(usize::from(length)));
+    out.extend_from_slice(field.get(..usize::from(length)).unwrap_or(field));
 }
 
 /// The same with three bytes.
@@ -80,5 +80,9 @@ pub(crate) fn put24(out: &mut Vec<u8>, field: &[u8]) {
 
 /// Numbers of two bytes, one after the other.
 pub(crate) fn codes(codes: &[u16]) -> Vec<u8> {
-    codes.iter().flat_map(|code| code.to_be_bytes()).collect()
+    let mut out = Vec::with_capacity(2 * codes.len());
+    for code in codes {
+        out.extend_from_slice(&code.to_be_bytes());
+    }
+    out
 }

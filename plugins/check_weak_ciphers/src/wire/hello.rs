@@ -82,6 +82,8 @@ const CLIENT_HELLO: u8 = 1;
 /// Record header and handshake header.
 const HEADERS: usize = 5 + 4;
 const EXTENSION_HEADER: usize = 4;
+/// What a long hello needs, and no more: it is made for each connection.
+const USUAL: usize = 1024;
 
 impl ClientHello<'_> {
     /// The record with this hello. The random bytes are also the session id of TLS 1.3, which
@@ -94,15 +96,17 @@ impl ClientHello<'_> {
     pub(crate) fn record_with(&self, random: &[u8; 32], manners: Manners<'_>) -> Vec<u8> {
         // RFC 5246 appendix E.1: the record of a first hello carries the lowest version.
         let outer = self.version.min(Version::Tls10);
-        let mut record = vec![HANDSHAKE];
+        let message = self.message(random, manners);
+        let mut record = Vec::with_capacity(HEADERS + message.len());
+        record.push(HANDSHAKE);
         record.extend(outer.code().to_be_bytes());
-        put16(&mut record, &self.message(random, manners));
+        put16(&mut record, &message);
         record
     }
 
     /// The handshake message in that record.
     pub(crate) fn message(&self, random: &[u8; 32], manners: Manners<'_>) -> Vec<u8> {
-        let mut body = Vec::with_capacity(512);
+        let mut body = Vec::with_capacity(USUAL);
         // RFC 8446 section 4.1.2: TLS 1.3 calls itself 1.2 here.
         let legacy = self.version.min(Version::Tls12);
         body.extend(legacy.code().to_be_bytes());
@@ -116,13 +120,14 @@ impl ClientHello<'_> {
         if !extensions.is_empty() {
             put16(&mut body, &extensions);
         }
-        let mut handshake = vec![CLIENT_HELLO];
+        let mut handshake = Vec::with_capacity(HEADERS + body.len());
+        handshake.push(CLIENT_HELLO);
         put24(&mut handshake, &body);
         handshake
     }
 
     fn extensions(&self, manners: Manners<'_>) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(USUAL);
         if self.version == Version::Ssl3 {
             return out;
         }

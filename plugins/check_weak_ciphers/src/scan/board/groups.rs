@@ -1,7 +1,8 @@
 //! Groups that a policy forbids or asks for: a verdict asks for them too. A server shows the group it likes best of
 //! those that are offered, so what it would take from others shows only where nothing else is offered.
 
-use super::{Board, Column, Step};
+use super::column::Column;
+use super::{Board, Step};
 use crate::scan::offer::{short_groups, takes_groups};
 use crate::version::Version;
 

@@ -10,10 +10,14 @@ use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::TestRunner;
 
 use super::super::connection::Ending;
+use super::column::ORDERS;
 use super::*;
+use crate::alerts;
 use crate::policy::Policy;
+use crate::scan::offer::{chains, takes_groups};
 use crate::suites::SUITES;
 use crate::suites::{KeyExchange, Suite};
+use crate::wire::hello::{self, ClientHello};
 use crate::wire::server::ServerHello;
 
 /// A server without a network.
@@ -25,6 +29,8 @@ struct Server {
     preference: Preference,
     /// Answers what it does not speak in an older version, as many do, instead of alert 70.
     goes_down: bool,
+    /// Ends connections instead of sending alerts.
+    ends: bool,
     /// Suites of a hello that it reads.
     suites_read: usize,
     /// The longest hello it can stand.
@@ -48,6 +54,7 @@ impl Server {
             groups: vec![29, 23],
             preference: Preference::Server,
             goes_down: false,
+            ends: false,
             suites_read: usize::MAX,
             longest: usize::MAX,
             drop: Drop::Silence,
@@ -61,12 +68,18 @@ impl Server {
 
     /// As the scanner would report it; `has_answered` says that some hello was taken before.
     fn prove(&self, probe: &Probe, has_answered: bool) -> Proof {
-        let refused = |alert| Proof::TakesNone(Refusal::Alert(alert));
+        let ended = || {
+            if has_answered {
+                Proof::TakesNone(Refusal::Ending)
+            } else {
+                Proof::Nothing(Outcome::Ended(Ending::Closed))
+            }
+        };
+        let refused = |alert| if self.ends { ended() } else { Proof::TakesNone(Refusal::Alert(alert)) };
         if self.length(probe) > self.longest {
             return match self.drop {
                 Drop::Silence => Proof::Nothing(Outcome::Silent),
-                Drop::End if has_answered => Proof::TakesNone(Refusal::Ending),
-                Drop::End => Proof::Nothing(Outcome::Ended(Ending::Closed)),
+                Drop::End => ended(),
                 Drop::Alert => refused(alerts::HANDSHAKE_FAILURE),
             };
         }
@@ -216,7 +229,8 @@ fn scan(server: &Server, mode: Mode, network: &Network) -> Scan {
 
 fn scan_by(rules: &[Rules], server: &Server, mode: Mode, network: &Network) -> Scan {
     let asked = Asked { mode, rules, post_quantum: false, signatures: false };
-    let mut board = Board::new(&asked, server.name_length, network.at_once);
+    let mut board = Board::new(&asked, server.name_length);
+    board.employ(network.at_once);
     let mut open = VecDeque::new();
     let (mut questions, mut lost, mut has_answered) = (0, 0, false);
     let mut order = network.order.iter().cycle();
@@ -239,7 +253,7 @@ fn scan_by(rules: &[Rules], server: &Server, mode: Mode, network: &Network) -> S
             }
             (Question::Tls(probe), None) => {
                 let proof = server.prove(&probe, has_answered);
-                has_answered |= matches!(proof, Proof::Takes(_));
+                has_answered |= matches!(proof, Proof::Takes(_) | Proof::TakesNone(Refusal::OlderVersion));
                 Reply::Tls(proof)
             }
             (Question::Ssl2, gone) => Reply::Ssl2(gone.unwrap_or(Outcome::Refused(None))),
@@ -337,6 +351,20 @@ fn a_long_hello_with_few_suites_is_no_short_one() {
     let lost = vec![(6, Outcome::Silent)];
     let scan = scan(&server, Mode::Verdict, &Network { lost, ..Network::sound() });
     is_honest(&server, Mode::Verdict, &scan);
+}
+
+/// Nothing that the policy allows is taken, and no alert says so.
+#[test]
+fn a_server_that_ends_connections_hides_nothing() {
+    for (version, code) in [(Version::Tls12, 0x002f), (Version::Tls11, 0x0035), (Version::Tls10, 0x000a)] {
+        for mode in [Mode::Verdict, Mode::Inventory] {
+            let server = Server { ends: true, goes_down: true, ..Server::new(&[(version, &[code])]) };
+            let scan = scan(&server, mode, &Network::sound());
+            is_honest(&server, mode, &scan);
+            let found = scan.versions().iter().find(|found| found.version == version).unwrap();
+            assert_eq!((codes(&found.picks), is_complete(&scan)), ([code].into(), true), "{scan:?}");
+        }
+    }
 }
 
 /// The hello that proves that a server reads on is as long as the others, but any of its allowed
@@ -490,9 +518,9 @@ fn limits_hide_nothing() {
 /// The same for whole tables.
 #[test]
 fn limits_make_no_scan_dishonest() {
-    let all = (servers(), limits(), modes(), networks());
-    for_each(all, |(server, (suites_read, longest, drop), mode, network)| {
-        let server = Server { suites_read, longest, drop, ..server };
+    let all = (servers(), limits(), modes(), networks(), any::<bool>());
+    for_each(all, |(server, (suites_read, longest, drop), mode, network, ends)| {
+        let server = Server { ends, suites_read, longest, drop, ..server };
         let scan = scan(&server, mode, &network);
         is_honest(&server, mode, &scan);
     });
@@ -506,10 +534,11 @@ fn lost_answers_make_no_scan_dishonest() {
         limits(),
         modes(),
         networks(),
+        any::<bool>(),
         proptest::collection::vec((0..60_usize, outcomes()), 0..6),
     );
-    for_each(all, |(server, (suites_read, longest, drop), mode, network, lost)| {
-        let server = Server { suites_read, longest, drop, ..server };
+    for_each(all, |(server, (suites_read, longest, drop), mode, network, ends, lost)| {
+        let server = Server { ends, suites_read, longest, drop, ..server };
         let scan = scan(&server, mode, &Network { lost, ..network });
         is_honest(&server, mode, &scan);
     });

@@ -36,14 +36,20 @@ pub(super) fn begin(stream: &mut (impl Read + Write)) -> Result<(), Stopped> {
         if let Part::Option(DONT, START_TLS) = part {
             return Err(Stopped::NotOffered("the server does not want START_TLS".to_owned()));
         }
+        let mut words = Vec::new();
         if !willing {
             willing = true;
-            parts.say(&[IAC, WILL, START_TLS]);
+            words.extend([IAC, WILL, START_TLS]);
         }
         let follows = matches!(&part, Part::Held(held) if *held == [START_TLS, FOLLOWS]);
         if !following && (follows || matches!(part, Part::Option(DO, START_TLS))) {
             following = true;
-            parts.say(&[IAC, SB, START_TLS, FOLLOWS, IAC, SE]);
+            words.extend([IAC, SB, START_TLS, FOLLOWS, IAC, SE]);
+        }
+        if !words.is_empty() {
+            // At once: a server that answers the first of two before it reads the second (C-Kermit) then reads the
+            // hello along with that, and never takes it for one.
+            parts.say(&words);
         }
         if follows {
             return Ok(());

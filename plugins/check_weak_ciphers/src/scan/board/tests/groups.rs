@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::groups::GROUPS;
+use crate::groups::Group;
 
 const X25519: u16 = 29;
 
@@ -126,7 +127,7 @@ fn a_group_that_was_not_offered_is_a_gap() {
     let rules = listing(&[]);
     let asked = Asked { mode: Mode::Verdict, rules: &rules, post_quantum: false, signatures: false };
     let server = Server { groups: vec![X25519], ..Server::new(&[(Version::Tls13, &[0x1301])]) };
-    let mut board = Board::new(&asked, 0, 1);
+    let mut board = Board::new(&asked, 0);
     while let Some((turn, question)) = board.next() {
         let reply = match question {
             Question::Tls(probe) => match server.prove(&probe, true) {
