@@ -52,8 +52,7 @@ pub fn check_command(plugin: &PluginInfo) -> String {
     let conventions: Vec<(&OptionInfo, &Convention)> =
         options.iter().filter_map(|option| Some((*option, convention(&option.id)?))).collect();
 
-    let mut text =
-        format!("// {}\nobject CheckCommand \"vedette_{}\" {{\n", plugin.about, plugin.short_name());
+    let mut text = format!("// {}\nobject CheckCommand \"{}\" {{\n", plugin.about, command_name(plugin));
     let mut imports: Vec<&str> =
         conventions.iter().filter_map(|(_, convention)| convention.icinga2_import).collect();
     imports.dedup();
@@ -79,6 +78,12 @@ pub fn check_command(plugin: &PluginInfo) -> String {
     text
 }
 
+/// The name of the command: `vedette_smtp_auth`.
+#[must_use]
+pub fn command_name(plugin: &PluginInfo) -> String {
+    format!("vedette_{}", plugin.short_name())
+}
+
 /// The custom variable of an option: `smtp_auth_hostname`.
 #[must_use]
 pub fn variable(plugin: &PluginInfo, option: &OptionInfo) -> String {
@@ -97,13 +102,13 @@ pub fn password_environment(plugin: &PluginInfo) -> String {
     format!("VEDETTE_{}", password_variable(plugin).to_uppercase())
 }
 
-const PASSWORD_ENV: &str = "password_env";
+pub(crate) const PASSWORD_ENV: &str = "password_env";
 
-fn takes_password(plugin: &PluginInfo) -> bool {
+pub(crate) fn takes_password(plugin: &PluginInfo) -> bool {
     plugin.option(PASSWORD_ENV).is_some()
 }
 
-fn left_out(option: &OptionInfo) -> bool {
+pub(crate) fn left_out(option: &OptionInfo) -> bool {
     LEFT_OUT.iter().any(|(id, _)| *id == option.id)
 }
 
@@ -136,17 +141,28 @@ fn arguments(plugin: &PluginInfo, option: &OptionInfo) -> String {
 }
 
 /// One variable with a number, as one argument for each number: a value cannot repeat a
-/// flag. `number()` because the variable may be a text.
+/// flag.
 fn counted(option: &OptionInfo, variable: &str) -> String {
-    let Some(letter) = option.short else { return String::new() };
+    counts(option, variable)
+        .iter()
+        .map(|(key, condition, description)| {
+            let condition = format!("{{{{ {condition} }}}}");
+            entry(key, &[("set_if", condition), ("description", quoted(description))])
+        })
+        .collect()
+}
+
+/// Flag, condition and description for each number. `number()` because the variable may be a
+/// text.
+pub(crate) fn counts(option: &OptionInfo, variable: &str) -> Vec<(String, String, String)> {
+    let Some(letter) = option.short else { return Vec::new() };
     let count = format!("number(macro(\"${variable}$\"))");
     [("==", 1), ("==", 2), (">=", 3)]
         .iter()
         .map(|(operator, number)| {
             let key = format!("-{}", letter.to_string().repeat(*number));
-            let condition = format!("{{{{ {count} {operator} {number} }}}}");
-            let description = format!("{} ({variable} = {number})", option.help);
-            entry(&key, &[("set_if", condition), ("description", quoted(&description))])
+            let condition = format!("{count} {operator} {number}");
+            (key, condition, format!("{} ({variable} = {number})", option.help))
         })
         .collect()
 }

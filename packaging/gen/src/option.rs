@@ -93,6 +93,26 @@ impl OptionInfo {
         }
     }
 
+    /// `-H, --hostname`.
+    #[must_use]
+    pub fn names(&self) -> String {
+        match (self.short, &self.long) {
+            (Some(short), Some(long)) => format!("-{short}, --{long}"),
+            _ => self.flag(),
+        }
+    }
+
+    /// `-H, --hostname HOST`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let between = if self.equals { "=" } else { " " };
+        match (&self.value_name, self.kind) {
+            (Some(value), Kind::OptionalValue) => format!("{}[{between}{value}]", self.names()),
+            (Some(value), _) => format!("{}{between}{value}", self.names()),
+            (None, _) => self.names(),
+        }
+    }
+
     /// The long name as part of a variable's name: `password_file`.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -140,7 +160,7 @@ mod tests {
             Arg::new("list").long("list").action(ArgAction::Append).help("Repeated"),
             Arg::new("flag").short('4').action(ArgAction::SetTrue).help("Flag"),
             Arg::new("verbose").short('v').long("verbose").action(ArgAction::Count),
-            Arg::new("extra").long("extra").num_args(0..=1).require_equals(true),
+            Arg::new("extra").long("extra").value_name("F").num_args(0..=1).require_equals(true),
             Arg::new("secret").long("secret").hide(true),
         ]);
         command.build();
@@ -171,5 +191,9 @@ mod tests {
         assert_eq!(options[1].description(), "TLS (one of auto, none) [default: auto]");
         assert_eq!((options[3].default.as_deref(), options[3].possible_values.len()), (None, 0));
         assert!(options[5].equals);
+        let usages: Vec<String> = options.iter().map(OptionInfo::usage).collect();
+        assert_eq!(usages[0], "-H, --hostname HOST");
+        assert_eq!((usages[3].as_str(), usages[4].as_str()), ("-4", "-v, --verbose"));
+        assert_eq!(usages[5], "--extra[=F]");
     }
 }

@@ -70,6 +70,11 @@ impl PluginInfo {
     }
 }
 
+/// `channel` and `.lag` of `<channel>.lag`: the kind of object that a family of metrics names in front, and the rest.
+pub(crate) fn family_parts(label: &str) -> Option<(&str, &str)> {
+    label.strip_prefix('<')?.split_once('>')
+}
+
 fn conditions(own: &[(Condition, State)]) -> Vec<StateRow> {
     let states = common::report::StateTable::new(own);
     Condition::TABLE
