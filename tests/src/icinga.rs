@@ -108,6 +108,7 @@ object Host "six" {{ check_command = "dummy"; address6 = "::1"; enable_active_ch
         define("RunAsGroup", Path::new(USER));
         for (name, place) in [
             ("ConfigDir", "etc"),
+            ("ZonesDir", "etc/zones.d"),
             ("DataDir", "lib"),
             ("LogDir", "log"),
             ("CacheDir", "cache"),
@@ -152,7 +153,7 @@ pub struct Installed {
     pub icinga: Icinga,
     /// Folder of the plugins.
     pub plugins: PathBuf,
-    port: u16,
+    interface: Interface,
 }
 
 /// What an engine may take to start and to run its first checks on a busy machine.
@@ -167,7 +168,11 @@ impl Installed {
         unpack(package, &icinga.path("root"));
         overlay_includes(&icinga);
         make_certificates(&icinga);
-        Some(Self { plugins: icinga.path("root").join(PLUGINS), port: free_port(), icinga })
+        Some(Self {
+            plugins: icinga.path("root").join(PLUGINS),
+            interface: Interface::at(free_port()),
+            icinga,
+        })
     }
 
     /// Configures with these services, and validates. Both the suite's and Icinga's own
@@ -177,31 +182,92 @@ impl Installed {
         let constants =
             format!("const VedettePluginDir = \"{plugins}\"\nconst PluginContribDir = \"{plugins}\"");
         let interface = format!(
-            "object ApiListener \"api\" {{ bind_host = \"127.0.0.1\"; bind_port = {} }}\n\
-             object ApiUser \"lab\" {{ password = \"lab\"; permissions = [ \"objects/query/*\" ] }}",
-            self.port
+            "object ApiListener \"api\" {{ bind_host = \"127.0.0.1\"; bind_port = {} }}\n{}",
+            self.interface.port,
+            self.interface.user()
         );
         self.icinga.configure(&constants, "include <plugins-contrib>", &format!("{objects}\n{interface}"));
         let output = self.icinga.validate();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
+    /// A figure of its statistics; NaN while it does not answer.
+    #[must_use]
+    pub fn statistic(&self, name: &str) -> f64 {
+        self.interface.statistic(name)
+    }
+
     /// Waits until each of so many services has a result; those by the name of the service.
     pub fn results(&self, daemon: &mut Daemon, count: usize) -> BTreeMap<String, Value> {
+        let complete =
+            |all: &BTreeMap<String, Value>| all.len() == count && all.values().all(Value::is_object);
+        self.results_when(daemon, "the results in the API", complete)
+    }
+
+    /// Waits until the last results are as wanted.
+    pub fn results_when(
+        &self,
+        daemon: &mut Daemon,
+        what: &str,
+        wanted: impl Fn(&BTreeMap<String, Value>) -> bool,
+    ) -> BTreeMap<String, Value> {
         let mut results = BTreeMap::new();
-        daemon.wait_longer(FIRST_CHECKS, "the results in the API", || {
+        daemon.wait_longer(FIRST_CHECKS, what, || {
             results = self.services();
-            let complete = results.len() == count && results.values().all(Value::is_object);
-            if !complete {
+            let is_wanted = wanted(&results);
+            if !is_wanted {
                 sleep(Duration::from_millis(250));
             }
-            complete
+            is_wanted
         });
         results
     }
 
     /// The last results; nothing while it does not answer.
     fn services(&self) -> BTreeMap<String, Value> {
+        let services = self.interface.objects("services", &["last_check_result"]);
+        let short = |name: String| name.split_once('!').map_or(String::new(), |(_, name)| name.to_owned());
+        services.into_iter().map(|(name, mut seen)| (short(name), seen["last_check_result"].take())).collect()
+    }
+}
+
+/// The REST interface of an engine on loopback.
+#[derive(Debug)]
+pub struct Interface {
+    port: u16,
+}
+
+impl Interface {
+    /// On this port.
+    #[must_use]
+    pub fn at(port: u16) -> Self {
+        Self { port }
+    }
+
+    /// The definition of who may ask.
+    #[must_use]
+    pub fn user(&self) -> &'static str {
+        "object ApiUser \"lab\" { password = \"lab\"; permissions = [ \"objects/query/*\", \"status/query\" ] }\n"
+    }
+
+    /// Attributes of all objects of a kind by their names; nothing while it does not answer.
+    #[must_use]
+    pub fn objects(&self, kind: &str, attributes: &[&str]) -> BTreeMap<String, Value> {
+        let wanted: Vec<String> = attributes.iter().map(|one| format!("attrs={one}")).collect();
+        let mut answer = self.get(&format!("objects/{kind}?{}", wanted.join("&")));
+        let Value::Array(objects) = answer["results"].take() else { return BTreeMap::new() };
+        let named = |mut one: Value| (one["name"].as_str().unwrap().to_owned(), one["attrs"].take());
+        objects.into_iter().map(named).collect()
+    }
+
+    /// A figure of the engine's statistics; NaN while it does not answer.
+    #[must_use]
+    pub fn statistic(&self, name: &str) -> f64 {
+        self.get("status/CIB")["results"][0]["status"][name].as_f64().unwrap_or(f64::NAN)
+    }
+
+    /// What it says to GET; null while it does not answer.
+    fn get(&self, path: &str) -> Value {
         let mut client = Command::new("openssl")
             .args(["s_client", "-quiet", "-no_ign_eof", "-connect", &format!("127.0.0.1:{}", self.port)])
             .stdin(Stdio::piped())
@@ -210,8 +276,10 @@ impl Installed {
             .spawn()
             .unwrap();
         // lab:lab
-        let request = "GET /v1/objects/services?attrs=last_check_result HTTP/1.1\r\nHost: lab\r\n\
-                       Accept: application/json\r\nAuthorization: Basic bGFiOmxhYg==\r\nConnection: close\r\n\r\n";
+        let request = format!(
+            "GET /v1/{path} HTTP/1.1\r\nHost: lab\r\n\
+             Accept: application/json\r\nAuthorization: Basic bGFiOmxhYg==\r\nConnection: close\r\n\r\n"
+        );
         let mut input = client.stdin.take().unwrap();
         // It may have ended already, because nobody listens yet.
         let _ = input.write_all(request.as_bytes());
@@ -219,20 +287,12 @@ impl Installed {
         drop(input);
         let text = String::from_utf8_lossy(&output.stdout);
         let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let answer: Value = serde_json::from_str(body).unwrap_or_default();
-        let services = answer["results"].as_array().cloned().unwrap_or_default();
-        services
-            .iter()
-            .map(|one| {
-                let name = one["name"].as_str().unwrap().split_once('!').unwrap().1;
-                (name.to_owned(), one["attrs"]["last_check_result"].clone())
-            })
-            .collect()
+        serde_json::from_str(body).unwrap_or_default()
     }
 }
 
 /// The engine's includes as they are with the package installed.
-fn overlay_includes(icinga: &Icinga) {
+pub(crate) fn overlay_includes(icinga: &Icinga) {
     let include = icinga.path("include");
     let contrib = include.join("plugins-contrib.d");
     fs::create_dir_all(&contrib).unwrap();

@@ -12,17 +12,31 @@
 )]
 
 pub mod advice;
+pub mod arp;
+pub mod base;
 pub mod bench;
+pub mod budget;
 pub mod ciphers;
+pub mod cluster;
 pub mod icinga;
 pub mod lists;
+pub mod load;
 pub mod mail;
+pub mod mx;
+pub mod mysql;
+pub mod nagios;
 pub mod package;
 pub mod rbl;
+pub mod rcpt;
+pub mod rdns;
+pub mod tables;
+pub mod zabbix;
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
+use lab::arp::{Host, Rights};
 use lab::output::{Parsed, State};
 use lab::plugin::{Outcome, Plugin, Running};
 use lab::process::prepared;
@@ -50,6 +64,12 @@ impl Check {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { plugin: Plugin::new(name), timeout: None, memory_kib: MEMORY_KIB }
+    }
+
+    /// A copy of a plugin, with rights of its own.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { plugin: Plugin::at(path), timeout: None, memory_kib: MEMORY_KIB }
     }
 
     /// The plugin built with the feature `native-tls`, told to use it; `None` in a run that
@@ -82,6 +102,13 @@ impl Check {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.plugin = self.plugin.env(name, value);
+        self
+    }
+
+    /// Runs it inside this host of the lab's Ethernet, with these rights.
+    #[must_use]
+    pub fn inside(mut self, host: &Host, rights: Rights) -> Self {
+        self.plugin = self.plugin.inside(host, rights);
         self
     }
 

@@ -1,22 +1,19 @@
 //! What a plugin may cost. Gates on counts that repeat (instructions by callgrind, system
 //! calls by strace, bytes), on the binaries as shipped; times are compared by
 //! `tests/bench/run`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
 use std::time::Duration;
 
 use lab::certs::{Authority, LeafOptions};
 use lab::cost::Candidate;
-use lab::dns::Responder;
+use lab::dns::{Names, Responder};
+use lab::exchanger::{Exchanger, ExchangerOptions};
 use lab::smtpd::{BeforeTls, Submission, SubmissionOptions};
 use lab::tls::{self, Service};
-use tests::lists;
+use tests::budget::{at_most, is_small, starts};
 use tests::package::shipped;
-
-fn at_most(what: &str, measured: u64, limit: u64) {
-    println!("{what}: {measured} (limit {limit})");
-    assert!(measured <= limit, "{what}: {measured} is above {limit}");
-}
+use tests::{lists, rcpt, rdns};
 
 struct Login {
     server: Submission,
@@ -50,17 +47,6 @@ impl Login {
     }
 }
 
-/// Every plugin: what it costs to find out that nothing is to be done.
-fn starts(name: &str) {
-    let binary = shipped(name);
-    at_most("--version", Candidate::new(&binary, ["--version"]).instructions(), 600_000);
-    at_most("argument error", Candidate::new(&binary, ["--no-such-option"]).instructions(), 600_000);
-}
-
-fn is_small(name: &str, limit: u64) {
-    at_most("bytes", std::fs::metadata(shipped(name)).unwrap().len(), limit);
-}
-
 #[test]
 fn smtp_auth_start_instructions() {
     starts("check_smtp_auth");
@@ -92,6 +78,51 @@ fn smtp_auth_peak_memory() {
     let login = Login::new();
     at_most("plain login, KiB", login.plain().peak_rss_kib(), 5 * 1024);
     at_most("STARTTLS login, KiB", login.starttls().peak_rss_kib(), 8 * 1024);
+}
+
+fn relay_check(server: &Exchanger, more: &[&str]) -> Candidate {
+    let port = server.port().to_string();
+    let fixed = ["-H", "127.0.0.1", "-p", &port, "--local-rcpt", "probe@lab.test"];
+    let candidate = Candidate::new(shipped("check_smtp_relay"), fixed.iter().chain(more));
+    assert_eq!(candidate.run().code, Some(0), "the server is closed");
+    candidate
+}
+
+#[test]
+fn smtp_relay_costs() {
+    starts("check_smtp_relay");
+    is_small("check_smtp_relay", 2_400_000);
+    let server = Exchanger::start(ExchangerOptions { error_limits: None, ..ExchangerOptions::default() });
+    let plain = relay_check(&server, &["--tls", "none"]);
+    at_most("six probes in the clear", plain.instructions(), 1_300_000);
+    at_most("six probes in the clear, KiB", plain.peak_rss_kib(), 5 * 1024);
+    let encrypted = relay_check(&server, &[]);
+    at_most("six probes by STARTTLS", encrypted.instructions(), 4_000_000);
+    at_most("six probes by STARTTLS, KiB", encrypted.peak_rss_kib(), 6 * 1024);
+}
+
+/// One host that DNS names: three questions in two rounds, and a conversation.
+fn rcpt_check(domain: &rcpt::Domain, more: &[&str]) -> Candidate {
+    let (resolver, port) = (domain.dns.addr().to_string(), domain.port().to_string());
+    let fixed = ["--allow-private", "--resolver", &resolver, "-p", &port, rcpt::RECIPIENT];
+    let candidate = Candidate::new(shipped("check_smtp_rcpt"), fixed.iter().chain(more));
+    assert_eq!(candidate.run().code, Some(0), "the host takes it");
+    candidate
+}
+
+#[test]
+fn smtp_rcpt_costs() {
+    starts("check_smtp_rcpt");
+    is_small("check_smtp_rcpt", 2_700_000);
+    let domain = rcpt::Domain::start(&[(10, &rcpt::good)]);
+    let plain = rcpt_check(&domain, &["--tls", "none"]);
+    at_most("one host in the clear", plain.instructions(), 1_200_000);
+    at_most("one host in the clear, KiB", plain.peak_rss_kib(), 5 * 1024);
+    let encrypted = rcpt_check(&domain, &[]);
+    at_most("one host by STARTTLS", encrypted.instructions(), 4_000_000);
+    at_most("one host by STARTTLS, KiB", encrypted.peak_rss_kib(), 6 * 1024);
+    let ten = rcpt::Domain::start(&[(10, &rcpt::good as _); 10]);
+    at_most("ten hosts by STARTTLS, KiB", rcpt_check(&ten, &[]).peak_rss_kib(), 8 * 1024);
 }
 
 /// Lists that work, on a responder that answers at once.
@@ -151,6 +182,74 @@ fn rbl_peak_memory() {
     at_most("60 lists and their test points, KiB", Lists::new().sixty().peak_rss_kib(), 6 * 1024);
 }
 
+#[test]
+fn mx_start_instructions() {
+    starts("check_mx");
+}
+
+#[test]
+fn mx_size() {
+    is_small("check_mx", 1_600_000);
+}
+
+/// Five hosts by one resolver; then the same by three, and all name servers.
+fn exchangers() -> [(tests::mx::Site, Candidate); 2] {
+    let site = || tests::mx::Site::new(Duration::ZERO);
+    let (one, all) = (site(), site());
+    let resolver = one.resolver().to_string();
+    let few = Candidate::new(shipped("check_mx"), ["-d", tests::mx::DOMAIN, "--resolver", &resolver]);
+    let many = Candidate::new(shipped("check_mx"), all.arguments());
+    let both = [(one, few, 11), (all, many, 64)];
+    both.map(|(site, candidate, questions)| {
+        assert_eq!(candidate.run().code, Some(0), "all is well");
+        assert_eq!(site.questions(), questions);
+        (site, candidate)
+    })
+}
+
+#[test]
+fn mx_instructions() {
+    let [(_one, few), (_all, many)] = exchangers();
+    at_most("five hosts by one resolver", few.instructions(), 1_100_000);
+    at_most("the same by three, and the delegation", many.instructions(), 3_200_000);
+}
+
+#[test]
+fn mx_peak_memory() {
+    let [_, (_all, many)] = exchangers();
+    at_most("five hosts, three resolvers, the delegation, KiB", many.peak_rss_kib(), 4 * 1024);
+}
+
+/// An address, its name and back: two questions that wait for each other.
+fn confirmed() -> (Responder, Candidate) {
+    let dns = Responder::start(Names::new(rdns::pair(rdns::ADDRESS, rdns::NAME)));
+    let resolver = dns.addr().to_string();
+    let candidate = Candidate::new(shipped("check_rdns"), ["--resolver", &resolver, "-H", rdns::ADDRESS]);
+    assert_eq!(candidate.run().code, Some(0), "it leads back");
+    assert_eq!(dns.query_count(), 2);
+    (dns, candidate)
+}
+
+#[test]
+fn rdns_start_instructions() {
+    starts("check_rdns");
+}
+
+#[test]
+fn rdns_size() {
+    is_small("check_rdns", 2_000_000);
+}
+
+#[test]
+fn rdns_instructions() {
+    at_most("a name that leads back", confirmed().1.instructions(), 900_000);
+}
+
+#[test]
+fn rdns_peak_memory() {
+    at_most("a name that leads back, KiB", confirmed().1.peak_rss_kib(), 6 * 1024);
+}
+
 /// A verdict on a sound server, its certificate included.
 struct Verdict {
     service: Service,
@@ -189,7 +288,7 @@ fn weak_ciphers_size() {
 
 #[test]
 fn weak_ciphers_instructions() {
-    at_most("verdict", Verdict::new().candidate().instructions(), 9_500_000);
+    at_most("verdict", Verdict::new().candidate().instructions(), 5_500_000);
 }
 
 #[test]

@@ -99,11 +99,21 @@ fn unknown_stopped_by_signal() {
 }
 
 #[test]
+fn ok_after_it_was_frozen_for_a_while() {
+    let started = demo().args(["--sleep", "0.5", "--text", "done"]).timeout(10.0).start();
+    thread::sleep(Duration::from_millis(200));
+    started.running.signal(Signal::Stop);
+    thread::sleep(Duration::from_millis(200));
+    started.running.signal(Signal::Cont);
+    started.gives(State::Ok, &["done"]);
+}
+
+#[test]
 fn unknown_panic_is_one_line() {
     for backtrace in ["0", "1", "full"] {
         let run = demo().arg("--panic").env("RUST_BACKTRACE", backtrace).gives(
             State::Unknown,
-            &["internal error: told to panic / and to break the line (check_demo.rs:"],
+            &["internal error: told to panic / and to break the line while querying (check_demo.rs:"],
         );
         assert!(run.parsed.long.is_empty() && run.parsed.perfdata.is_empty());
         assert!(run.parsed.summary.ends_with(')'), "{}", run.parsed.summary);

@@ -35,7 +35,7 @@ fn every_seed_keeps_the_promise_of_its_target() {
 }
 
 #[test]
-fn every_target_has_a_binary_and_a_corpus() {
+fn every_target_has_a_binary_a_corpus_and_a_promise() {
     let names = |folder: &Path| -> BTreeSet<String> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
@@ -44,7 +44,9 @@ fn every_target_has_a_binary_and_a_corpus() {
     assert_eq!(names(&corpus()), targets);
     assert_eq!(names(&corpus().join("../fuzz_targets")), targets);
     let manifest = fs::read_to_string(corpus().join("../Cargo.toml")).unwrap();
+    let guide = fs::read_to_string(corpus().join("../../../docs/dev/fuzzing.md")).unwrap();
     for target in &targets {
         assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not in the manifest");
+        assert!(guide.contains(&format!("\n| `{target}` |")), "{target} is not in the guide");
     }
 }

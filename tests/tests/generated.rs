@@ -1,5 +1,5 @@
 //! Generated files against the plugins themselves: nothing is missing in a man page, a
-//! completion or a CheckCommand, and what users parse does not change unseen.
+//! completion, an engine's definition or a table, and what users parse does not change unseen.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,8 @@ use std::process::Command;
 use std::{env, fs};
 
 use lab::plugin::Plugin;
-use packaging_gen::{PluginInfo, completions, icinga2, man, plugins};
+use packaging_gen::{PluginInfo, completions, director, icinga2, man, nagios, plugins, remote, tables};
+use serde_json::Value;
 
 /// Any fixed date will do.
 const DATE: &str = "2000-01-01";
@@ -56,10 +57,124 @@ fn every_option_of_the_binary_is_in_the_check_command() {
         let object = icinga2::check_command(&plugin);
         for option in options_in_help(&plugin) {
             let word = option.trim_start_matches('-').replace('-', "_");
-            let left_out = icinga2::LEFT_OUT.iter().any(|(id, _)| *id == word);
             let variable = format!("${}_{word}$", plugin.short_name());
-            assert_ne!(object.contains(&variable), left_out, "{}: {option}, {variable}", plugin.name);
+            assert_ne!(object.contains(&variable), is_left_out(&option), "{}: {option}", plugin.name);
         }
+    }
+}
+
+#[test]
+fn every_option_of_the_binary_is_above_the_command_of_nagios() {
+    for plugin in plugins() {
+        let text = nagios::command(&plugin);
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+        for option in options_in_help(&plugin) {
+            let named = |line: &&str| line.split([' ', '[', '=']).any(|word| word == option);
+            let place = lines.iter().position(|line| !line.starts_with(' ') && named(line));
+            assert_eq!(place.is_none(), is_left_out(&option), "{}: {option}", plugin.name);
+            // Its description is the next line.
+            assert!(place.is_none_or(|place| lines[place + 1].trim().len() > 5), "{}: {option}", plugin.name);
+        }
+        assert!(text.contains(&format!("command_name  vedette_{}\n", plugin.short_name())));
+        assert!(!text.contains("--password "), "{text}");
+    }
+}
+
+#[test]
+fn every_option_of_the_binary_is_a_field_of_director() {
+    for plugin in plugins() {
+        let basket: Value = serde_json::from_str(&director::command_basket(&plugin)).unwrap();
+        let fields = basket["Datafield"].as_object().unwrap();
+        let names: BTreeSet<&str> = fields.values().map(|field| field["varname"].as_str().unwrap()).collect();
+        for option in options_in_help(&plugin) {
+            let word = option.trim_start_matches('-').replace('-', "_");
+            let variable = format!("{}_{word}", plugin.short_name());
+            assert_ne!(names.contains(variable.as_str()), is_left_out(&option), "{}: {option}", plugin.name);
+        }
+    }
+}
+
+/// Both files describe the same command: what Director asks for reaches the plugin.
+#[test]
+fn director_has_the_variables_of_the_check_command() {
+    for plugin in plugins() {
+        let object = icinga2::check_command(&plugin);
+        let basket: Value = serde_json::from_str(&director::basket(&plugins())).unwrap();
+        let name = format!("vedette_{}", plugin.short_name());
+        let command = &basket["ExternalCommand"][&name];
+        assert_eq!(command["object_name"], name.as_str());
+        assert_eq!(command["object_type"], "external_object", "else Icinga would have the command twice");
+        let field = |reference: &Value| &basket["Datafield"][reference["datafield_id"].to_string()];
+        let fields = command["fields"].as_array().unwrap().iter().map(field);
+        let names: BTreeSet<&str> = fields.map(|field| field["varname"].as_str().unwrap()).collect();
+        assert_eq!(names, macros(&object), "{name}");
+        // The column of the database ends there.
+        assert!(names.iter().all(|name| name.len() <= 64), "{names:?}");
+        let arguments = command["arguments"].to_string();
+        let password = icinga2::password_variable(&plugin);
+        for variable in names.into_iter().filter(|variable| *variable != password) {
+            assert!(arguments.contains(&format!("${variable}$")), "{name}: {variable}");
+        }
+        assert!(!arguments.contains(&format!("${password}$")), "{arguments}");
+        for word in ["repeat_key", "set_if", "required"] {
+            let times = |text: &str, what: &str| text.matches(what).count();
+            let (ours, theirs) =
+                (times(&arguments, &format!("\"{word}\":")), times(&object, &format!("\t{word} = ")));
+            // One more argument there is for the password.
+            let more = usize::from(word == "set_if" && object.contains("\tenv = {"));
+            assert_eq!(ours + more, theirs, "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn every_option_metric_and_state_is_in_the_tables() {
+    for plugin in plugins() {
+        let text = tables::document(&plugin);
+        assert!(text.starts_with(&format!("# {}", plugin.name)));
+        for option in options_in_help(&plugin) {
+            let cell = [format!("`{option}` |"), format!(", {}` |", &option)];
+            assert!(cell.iter().any(|cell| text.contains(cell)), "{}: {option}", plugin.name);
+        }
+        for metric in &plugin.metrics {
+            assert!(
+                text.contains(&format!("\n| `{}` | ", metric.label)),
+                "{}: {}",
+                plugin.name,
+                metric.label
+            );
+        }
+        let states = plugin.states.iter().map(|(state, _)| state);
+        for state in states.chain(plugin.conditions.iter().map(|row| &row.state)) {
+            assert!(text.contains(&format!("\n| {state} | ")), "{}: {state}", plugin.name);
+        }
+        // Every row of a table has the columns of its head.
+        let mut columns = 0;
+        for line in text.lines() {
+            let own = line.replace("\\|", "").matches('|').count();
+            assert!(own == 0 || columns == 0 || own == columns, "{}: {line}", plugin.name);
+            columns = own;
+        }
+    }
+}
+
+#[test]
+fn every_plugin_is_in_the_files_of_agents() {
+    for (text, before) in [(remote::nrpe(&plugins()), "]="), (remote::mrpe(&plugins()), " (interval=300) ")] {
+        for plugin in plugins() {
+            let lines: Vec<&str> =
+                text.lines().filter(|line| line.contains(&format!("/{}", plugin.name))).collect();
+            assert!(!lines.is_empty(), "{}\n{text}", plugin.name);
+            let names: BTreeSet<&str> =
+                lines.iter().map(|line| line.trim_start_matches('#').split_once(before).unwrap().0).collect();
+            assert_eq!(names.len(), lines.len(), "names are unique: {lines:?}");
+            assert!(names.iter().all(|name| name.contains(&format!("vedette_{}", plugin.short_name()))));
+        }
+        // Checkmk's agent puts the line into single quotes, and a shell sees it twice.
+        let ends_early = |line: &&str| line.contains(" (interval=") && line.contains(['\'', '$', '`', '\\']);
+        assert_eq!(text.lines().find(ends_early), None);
+        // What needs nothing of the site is ready.
+        assert!(text.lines().any(|line| line.contains("/usr/lib/vedette/plugins") && !line.starts_with('#')));
     }
 }
 
@@ -84,14 +199,14 @@ fn every_option_of_the_binary_is_completed() {
 fn completions_are_read_by_their_shell() {
     for plugin in plugins() {
         let script = completions::script(&plugin, completions::SHELLS[0]);
-        // As a user would see it: which words fit behind `--hos`?
+        // As a user would see it: which words fit behind `--dump`, an option of all?
         let ask = format!(
-            "{script}\nCOMP_WORDS=({0} --hos); COMP_CWORD=1; _{0} {0} --hos {0}\necho \"${{COMPREPLY[@]}}\"",
+            "{script}\nCOMP_WORDS=({0} --dump); COMP_CWORD=1; _{0} {0} --dump {0}\necho \"${{COMPREPLY[@]}}\"",
             plugin.name
         );
         let output = Command::new("bash").args(["--norc", "-c", &ask]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "--hostname\n", "{}", plugin.name);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "--dump-observation\n", "{}", plugin.name);
     }
 }
 
@@ -161,6 +276,18 @@ fn check_commands_are_as_reviewed() {
     }
 }
 
+/// The other plugins' are made the same way.
+#[test]
+fn files_of_other_engines_are_as_reviewed() {
+    let one = plugins().into_iter().find(|plugin| plugin.short_name() == "rbl").unwrap();
+    insta::assert_snapshot!("check_rbl-nagios", nagios::command(&one));
+    insta::assert_snapshot!("check_rbl-director", director::command_basket(&one));
+    insta::assert_snapshot!("check_rbl-options", tables::document(&one));
+    insta::assert_snapshot!("nagios-services", nagios::services(&plugins()));
+    insta::assert_snapshot!("nrpe", remote::nrpe(&plugins()));
+    insta::assert_snapshot!("mrpe", remote::mrpe(&plugins()));
+}
+
 #[test]
 fn two_runs_write_the_same_bytes() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -171,6 +298,18 @@ fn two_runs_write_the_same_bytes() {
         let other = second.path().join(file.strip_prefix(first.path()).unwrap());
         assert_eq!(fs::read(&file).unwrap(), fs::read(other).unwrap(), "{}", file.display());
     }
+}
+
+/// Whether engines have no use for this option.
+fn is_left_out(option: &str) -> bool {
+    let word = option.trim_start_matches('-').replace('-', "_");
+    icinga2::LEFT_OUT.iter().any(|(id, _)| *id == word)
+}
+
+/// Custom variables in the object of a check command; its default values are those of the host.
+fn macros(object: &str) -> BTreeSet<&str> {
+    let words = object.split('$').skip(1).step_by(2);
+    words.filter(|word| *word != "check_address").collect()
 }
 
 fn page(plugin: &PluginInfo) -> String {

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use lab::plugin::find_binary;
 use lab::smtpd::{Submission, SubmissionOptions};
+use packaging_gen::icinga2::{LEFT_OUT, variable};
+use packaging_gen::{Kind, OptionInfo, PluginInfo, plugins};
 use tests::icinga::{FIRST_CHECKS, Icinga};
 
 const COMMANDS: &str = "include \"vedette.conf\"";
@@ -70,10 +72,16 @@ fn icinga_passes_arguments_and_results() {
     install_recorder(&icinga, &server);
     let services = SERVICES.replace("@PORT@", &server.port().to_string());
     let folder = format!("const VedettePluginDir = \"{}\"", icinga.path("plugins").display());
-    icinga.configure(&folder, COMMANDS, &services);
+    let all_set: String = plugins().iter().map(every_variable_set).collect();
+    icinga.configure(&folder, COMMANDS, &format!("{services}{all_set}"));
 
     let mut daemon = icinga.start();
-    let names = ["file", "secret", "all", "verbose1", "verbose3", "six", "named"];
+    fs::write(icinga.path("plugins/every"), NOTER).unwrap();
+    fs::set_permissions(icinga.path("plugins/every"), fs::Permissions::from_mode(0o755)).unwrap();
+    let every: Vec<String> =
+        plugins().iter().map(|plugin| format!("every_{}", plugin.short_name())).collect();
+    let mut names = vec!["file", "secret", "all", "verbose1", "verbose3", "six", "named"];
+    names.extend(every.iter().map(String::as_str));
     daemon.wait_longer(FIRST_CHECKS, "all services to be checked", || {
         names.iter().all(|name| icinga.path("seen").join(name).is_file())
     });
@@ -125,6 +133,9 @@ fn icinga_passes_arguments_and_results() {
             "all",
         )
     );
+    for plugin in &plugins() {
+        assert_every_option(&icinga, plugin);
+    }
     let results = icinga.results();
     let good = &results["secret"];
     let text = good["output"].as_str().unwrap();
@@ -134,6 +145,66 @@ fn icinga_passes_arguments_and_results() {
     assert!(!good["command"].to_string().contains("\"secret\""), "the password is in the result: {good}");
     assert_eq!(results["file"]["state"], 3.0, "{}", results["file"]);
 }
+
+/// A service with every custom variable that the command of a plugin has.
+fn every_variable_set(plugin: &PluginInfo) -> String {
+    let name = plugin.short_name();
+    let set: String = options(plugin)
+        .map(|option| {
+            let variable = variable(plugin, option);
+            let value = match option.kind {
+                Kind::Flag => "true".to_owned(),
+                Kind::Count => "3".to_owned(),
+                Kind::Value | Kind::OptionalValue => format!("\"1 {variable}\""),
+                Kind::List => format!("[ \"1 {variable}\", \"2 {variable}\" ]"),
+            };
+            format!("\tvars.{variable} = {value}\n")
+        })
+        .collect();
+    format!(
+        "object CheckCommand \"every_{name}\" {{\n\timport \"vedette_{name}\"\n\
+         \tcommand = [ VedettePluginDir + \"/every\", \"every_{name}\" ]\n}}\n\
+         object Service \"every_{name}\" {{\n\thost_name = \"server\"\n\tcheck_command = name\n\
+         \tcheck_interval = 1s\n{set}}}\n"
+    )
+}
+
+/// What reached the plugin is every option once, or once for each element.
+fn assert_every_option(icinga: &Icinga, plugin: &PluginInfo) {
+    let file = icinga.path("seen").join(format!("every_{}", plugin.short_name()));
+    let text = fs::read_to_string(file).unwrap();
+    let mut found: Vec<&str> = text.lines().collect();
+    let mut wanted: Vec<String> = Vec::new();
+    for option in options(plugin) {
+        let (flag, variable) = (option.flag(), variable(plugin, option));
+        let numbers = if option.kind == Kind::List { 1..=2 } else { 1..=1 };
+        for number in numbers {
+            match option.kind {
+                Kind::Flag => wanted.push(flag.clone()),
+                Kind::Count => wanted.push("-vvv".to_owned()),
+                _ if option.equals => wanted.push(format!("{flag}={number} {variable}")),
+                _ => wanted.extend([flag.clone(), format!("{number} {variable}")]),
+            }
+        }
+    }
+    found.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted, "{}", plugin.name);
+}
+
+/// Those that the commands have.
+fn options(plugin: &PluginInfo) -> impl Iterator<Item = &OptionInfo> {
+    plugin.options.iter().filter(|option| LEFT_OUT.iter().all(|(id, _)| *id != option.id))
+}
+
+/// Notes its further arguments in a file with the name of the first.
+const NOTER: &str = r#"#!/bin/sh
+seen=$(dirname "$0")/../seen
+name=$1
+shift
+printf '%s\n' "$@" >"$seen/.$name.$$"
+mv "$seen/.$name.$$" "$seen/$name"
+"#;
 
 /// Each name is the service's; the recorder finds it in `--helo`.
 const SERVICES: &str = r#"

@@ -62,12 +62,12 @@ fn critical_bad_certificates_and_no_login_tried() {
         (Listener::WrongName, "certificate is not for 127.0.0.1 but for other.lab.test"),
         (Listener::Expired, "certificate expired 3 days ago"),
     ] {
-        let run = on(&postfix, listener).gives(State::Critical, &[words, "login not tried"]);
+        let run = on(&postfix, listener).gives(State::Critical, &[words, "nothing tried"]);
         assert_eq!(run.parsed.value("time_auth"), None, "{}", run.outcome.report());
     }
     let stranger = Authority::new("Other CA").write_ca(&postfix.dir().join("data"));
     check(postfix.addr(Listener::Submission), &stranger)
-        .gives(State::Critical, &["certificate chain does not lead to", "login not tried"]);
+        .gives(State::Critical, &["certificate chain does not lead to", "nothing tried"]);
     assert!(!postfix.log().contains("sasl_username=probe"), "no login reached the server");
 
     on(&postfix, Listener::Expiring).gives(State::Critical, &["certificate expires in 5 days"]);

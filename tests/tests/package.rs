@@ -10,58 +10,46 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
-use lab::process::shared_folder;
-use packaging_gen::plugins;
-use tests::package::{PLUGINS, package, said, target, unpack, workspace};
+use lab::process::{program, shared_folder};
+use packaging_gen::{files, plugins};
+use tests::package::{
+    CONFFILE, PLUGINS, Places, Root, below, build, contents, earlier, holds_no_path_of_the_builder, package,
+    rpm_package, said, unpack,
+};
 
 const NAME: &str = "vedette-plugins";
-/// Names that monitoring-plugins-contrib has in `/usr/lib/nagios/plugins`.
-const TAKEN: [&str; 3] = ["check_rbl", "check_ssl_cert", "check_mysql_health"];
+const PLACES: Places = Places {
+    plugins: "usr/lib/nagios/plugins",
+    commands: "etc/nagios-plugins/config",
+    zsh: "usr/share/zsh/vendor-completions",
+};
+const LINKS: [&str; 2] = ["usr/lib/nagios/plugins/check", "usr/lib/zabbix/externalscripts/check"];
 const SECRET: &str = "Zx9-unlikely-word";
 
 #[test]
 fn it_holds_what_the_guide_says_and_nothing_else() {
     let Some(package) = package() else { return };
-    let entries = entries(&package);
-    let mut wanted: BTreeSet<String> = [
-        "etc/vedette/",
-        "usr/share/doc/vedette-plugins/README.md",
-        "usr/share/doc/vedette-plugins/changelog.Debian.gz",
-        "usr/share/doc/vedette-plugins/changelog.gz",
-        "usr/share/doc/vedette-plugins/copyright",
-        "usr/share/doc/vedette-plugins/third-party.txt.gz",
-        "usr/share/icinga2/include/plugins-contrib.d/vedette.conf",
-        "usr/share/lintian/overrides/vedette-plugins",
-        "var/lib/vedette/",
-    ]
-    .map(str::to_owned)
-    .into();
-    for page in fs::read_dir(workspace().join("docs/guide")).unwrap() {
-        let page = page.unwrap().file_name();
-        wanted.insert(format!("usr/share/doc/{NAME}/docs/guide/{}", page.to_str().unwrap()));
-    }
-    for name in plugins().iter().map(|plugin| plugin.name) {
-        wanted.extend([
-            format!("{PLUGINS}/{name}"),
-            format!("usr/share/man/man1/{name}.1.gz"),
-            format!("usr/share/bash-completion/completions/{name}"),
-            format!("usr/share/zsh/vendor-completions/_{name}"),
-            format!("usr/share/fish/vendor_completions.d/{name}.fish"),
-            format!("usr/share/doc/{NAME}/plugins/{name}/README.md"),
-        ]);
-        if !TAKEN.contains(&name) {
-            wanted.insert(format!("usr/lib/nagios/plugins/{name}"));
-        }
-    }
-    let on_the_way =
-        |path: &str| wanted.iter().any(|file| path == "./" || file.starts_with(path) && file != path);
-    let found: BTreeSet<String> = entries.keys().filter(|path| !on_the_way(path)).cloned().collect();
-    assert_eq!(found, wanted);
+    let plugins = plugins();
+    let names: Vec<&str> = plugins.iter().map(|plugin| plugin.name).collect();
+    let generated: Vec<PathBuf> = files(&plugins, "2000-01-01").into_iter().map(|(path, _)| path).collect();
+    let mut wanted = contents(&names, &generated, PLACES);
+    wanted.extend(
+        [
+            "usr/share/doc/vedette-plugins/changelog.Debian.gz",
+            "usr/share/doc/vedette-plugins/copyright",
+            "usr/share/lintian/overrides/vedette-plugins",
+        ]
+        .map(str::to_owned),
+    );
+    let folder = unpacked(&package);
+    let found = below(folder.path());
+    let differing: Vec<&String> = found.symmetric_difference(&wanted).collect();
+    assert!(differing.is_empty(), "{differing:#?}");
 }
 
 #[test]
@@ -75,7 +63,7 @@ fn owners_and_modes_are_those_of_a_package() {
         let wanted = match path.as_str() {
             "var/lib/vedette/" => "drwxrwxrwt",
             folder if folder.ends_with('/') => "drwxr-xr-x",
-            link if link.starts_with("usr/lib/nagios/plugins/") => "lrwxrwxrwx",
+            link if LINKS.iter().any(|folder| link.starts_with(folder)) => "lrwxrwxrwx",
             plugin if plugin.starts_with(PLUGINS) => "-rwxr-xr-x",
             _ => "-rw-r--r--",
         };
@@ -92,38 +80,40 @@ fn its_control_file_says_what_it_needs() {
     assert_eq!(field("Version"), format!("{}-1", env!("CARGO_PKG_VERSION")));
     let depends = field("Depends");
     let names: Vec<&str> = depends.split(", ").filter_map(|one| one.split(' ').next()).collect();
-    assert!(names.iter().all(|name| ["libc6", "libgcc-s1"].contains(name)), "nothing but libc: {depends}");
-    assert!(depends.contains("libc6 (>= "), "{depends}");
+    // And setcap, for the capability of one of them.
+    let known = ["libc6", "libgcc-s1", "libcap2-bin"];
+    assert!(names.iter().all(|name| known.contains(name)), "no library but libc: {depends}");
+    assert!(depends.contains("libc6 (>= ") && names.contains(&"libcap2-bin"), "{depends}");
     assert!(field("Installed-Size").parse::<u64>().is_ok_and(|size| size > 1000));
     assert!(!field("Maintainer").is_empty() && !field("Description").is_empty());
 }
 
 #[test]
-fn no_path_of_the_builder_is_in_it() {
+fn links_between_its_pages_lead_somewhere() {
     let Some(package) = package() else { return };
-    let root = unpacked(&package);
-    let home = env::var("HOME").unwrap_or_default();
-    let cargo = env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
-    let workspace = workspace();
-    let paths: Vec<String> = [workspace.to_str().unwrap(), &home, &cargo, target().to_str().unwrap()]
-        .iter()
-        .map(|path| format!("{}/", path.trim_end_matches('/')))
-        .filter(|path| path.len() > 3)
-        .collect();
-    assert!(!paths.is_empty());
-    for file in files(root.path()) {
-        let packed = file.extension().is_some_and(|end| end == "gz");
-        let bytes = if packed {
-            Command::new("gzip").arg("-dc").arg(&file).output().unwrap().stdout
-        } else {
-            fs::read(&file).unwrap()
-        };
-        assert!(!bytes.is_empty(), "{} is empty", file.display());
-        for path in &paths {
-            let found = bytes.windows(path.len()).any(|window| window == path.as_bytes());
-            assert!(!found, "{} contains {path}", file.display());
+    let folder = unpacked(&package);
+    // The README of the source speaks of the source.
+    let of_pages = |path: &PathBuf| path.extension().is_some_and(|end| end == "md");
+    let doc = folder.path().join("usr/share/doc/vedette-plugins");
+    let pages = below(&doc).into_iter().map(PathBuf::from).filter(of_pages);
+    let pages = pages.filter(|path| path.parent() != Some(Path::new("")));
+    let mut followed = 0;
+    for page in pages.map(|path| doc.join(path)) {
+        let text = fs::read_to_string(&page).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains(':')) {
+            let place = page.parent().unwrap().join(target);
+            assert!(place.exists(), "{}: {target}", page.display());
+            followed += 1;
         }
     }
+    assert!(followed > 20, "{followed}");
+}
+
+#[test]
+fn no_path_of_the_builder_is_in_it() {
+    let Some(package) = package() else { return };
+    holds_no_path_of_the_builder(unpacked(&package).path());
 }
 
 #[test]
@@ -132,33 +122,32 @@ fn every_library_in_the_binaries_is_named_with_its_licence() {
     let root = unpacked(&package);
     let list = root.path().join(format!("usr/share/doc/{NAME}/third-party.txt.gz"));
     let text = said(Command::new("gzip").arg("-dc").arg(list));
-    for name in ["clap", "ring", "rustls"] {
+    for name in ["clap", "pnet", "ring", "rustls"] {
         assert!(text.contains(&format!("\n==== {name} ")), "{name} is not listed");
     }
     assert!(text.lines().filter(|line| line.starts_with("==== ")).all(|line| !line.ends_with(": ")));
 }
 
 #[test]
-fn two_builds_give_the_same_bytes() {
-    let Some(package) = package() else { return };
-    let build = || {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(workspace().join("packaging/build"));
-        // What cargo says to a test would make it build ring again.
-        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("CARGO_") && name != "CARGO_HOME") {
-            command.env_remove(name);
-        }
-        let output = command
-            .args(["--prebuilt", "--output"])
-            .arg(folder.path())
-            .env("SOURCE_DATE_EPOCH", "1000000000")
-            .env("CARGO_TARGET_DIR", target())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        fs::read(folder.path().join("packages").join(package.file_name().unwrap())).unwrap()
-    };
-    assert!(build() == build());
+fn another_build_gives_the_same_bytes() {
+    let (Some(package), Some(rpm)) = (package(), rpm_package()) else { return };
+    let time = said(Command::new("rpm").args(["-qp", "--qf", "%{BUILDTIME}"]).arg(&rpm));
+    let folder = tempfile::tempdir().unwrap();
+    let mut again = build();
+    again.args(["--prebuilt", "--output"]).arg(folder.path()).env("SOURCE_DATE_EPOCH", time);
+    said(&mut again);
+    for first in [package, rpm] {
+        let second = folder.path().join("packages").join(first.file_name().unwrap());
+        assert!(fs::read(&first).unwrap() == fs::read(second).unwrap(), "{}", first.display());
+    }
+}
+
+#[test]
+fn it_is_small() {
+    for package in [package(), rpm_package()].into_iter().flatten() {
+        let size = fs::metadata(&package).unwrap().len();
+        assert!(size <= 8_000_000, "{}: {size} bytes", package.display());
+    }
 }
 
 #[test]
@@ -167,47 +156,61 @@ fn it_is_installed_removed_and_purged() {
     if lab::process::left_out_without_root("installing the package") {
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    let at = |path: &str| root.path().join(path);
-    for folder in ["info", "updates", "triggers", "parts"] {
-        fs::create_dir_all(at("var/lib/dpkg").join(folder)).unwrap();
-    }
-    fs::write(at("var/lib/dpkg/status"), "").unwrap();
-    let dpkg = |arguments: &[&str]| {
-        let mut command = Command::new("dpkg");
-        command.arg("--root").arg(root.path()).args(["--force-depends", "--force-script-chrootless"]);
-        said(command.args(arguments))
-    };
+    let root = Root::new();
+    let at = |path: &str| root.at(path);
 
-    dpkg(&["--install", package.to_str().unwrap()]);
+    root.dpkg(&["--install", package.to_str().unwrap()]);
     let said_version = Command::new(at("usr/lib/nagios/plugins/check_smtp_auth")).arg("-V").output().unwrap();
     assert!(said_version.stdout.starts_with(b"check_smtp_auth "), "{said_version:?}");
     assert_eq!(fs::metadata(at("var/lib/vedette")).unwrap().permissions().mode() & 0o7777, 0o1777);
-    let check =
-        Command::new("dpkg").arg("--root").arg(root.path()).args(["--verify", NAME]).output().unwrap();
-    assert!(check.status.success() && check.stdout.is_empty(), "{check:?}");
+    assert_eq!(root.dpkg(&["--verify", NAME]), "");
 
     fs::write(at("etc/vedette/probe.pw"), SECRET).unwrap();
     fs::create_dir(at("var/lib/vedette/0")).unwrap();
-    dpkg(&["--install", package.to_str().unwrap()]);
-    dpkg(&["--remove", NAME]);
+    root.dpkg(&["--install", package.to_str().unwrap()]);
+    root.dpkg(&["--remove", NAME]);
     assert!(!at(PLUGINS).exists() && at("usr/lib/nagios/plugins").symlink_metadata().is_err());
     assert!(at("var/lib/vedette/0").is_dir(), "what the plugins remember stays");
-    dpkg(&["--purge", NAME]);
+    root.dpkg(&["--purge", NAME]);
     assert!(!at("var/lib/vedette").exists(), "purged");
     assert!(at("etc/vedette/probe.pw").is_file(), "a password is the administrator's");
 }
 
 #[test]
-fn it_passes_lintian() {
+fn an_edited_conffile_survives_an_upgrade() {
     let Some(package) = package() else { return };
-    if !Path::new("/usr/bin/lintian").is_file() {
-        eprintln!("lintian is not installed: the package is not linted");
+    if lab::process::left_out_without_root("upgrading the package") {
         return;
     }
-    let output =
-        Command::new("lintian").args(["--fail-on", "error,warning", "--allow-root"]).arg(&package).output();
-    let output = output.unwrap();
+    let folder = shared_folder();
+    let earlier = earlier(&package, folder.path());
+    let root = Root::new();
+    let shipped = |name: &str| fs::read_to_string(root.at(name)).unwrap();
+    let left_beside = root.at(&format!("{CONFFILE}.dpkg-dist"));
+
+    root.dpkg(&["--install", earlier.to_str().unwrap()]);
+    root.dpkg(&["--install", package.to_str().unwrap()]);
+    assert!(shipped(CONFFILE).contains("define command"), "one that nobody has edited is replaced");
+    assert!(!left_beside.exists());
+
+    root.dpkg(&["--install", earlier.to_str().unwrap()]);
+    fs::write(root.at(CONFFILE), "# ours\n").unwrap();
+    root.dpkg(&["--install", package.to_str().unwrap()]);
+    assert_eq!(shipped(CONFFILE), "# ours\n");
+    assert!(fs::read_to_string(&left_beside).unwrap().contains("define command"));
+
+    root.dpkg(&["--remove", NAME]);
+    assert_eq!(shipped(CONFFILE), "# ours\n", "configuration stays until it is purged");
+    root.dpkg(&["--purge", NAME]);
+    assert!(!root.at(CONFFILE).exists());
+}
+
+#[test]
+fn it_passes_lintian() {
+    let Some(package) = package() else { return };
+    let mut lintian = Command::new(program("lintian", "lintian"));
+    lintian.args(["--fail-on", "error,warning", "--allow-root"]);
+    let output = lintian.arg(&package).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -236,18 +239,4 @@ fn unpacked(package: &Path) -> tempfile::TempDir {
     let folder = shared_folder();
     unpack(package, folder.path());
     folder
-}
-
-/// Regular files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            found.extend(files(&entry.path()));
-        } else if kind.is_file() {
-            found.push(entry.path());
-        }
-    }
-    found
 }

@@ -404,7 +404,7 @@ fn forms_of_output_agree() {
     let labels: Vec<&str> =
         json["perfdata"].as_array().unwrap().iter().map(|p| p["label"].as_str().unwrap()).collect();
     assert_eq!(labels, text.labels());
-    assert_eq!(json["data"]["sessions"][0]["end"]["Refused"][1]["code"], 535);
+    assert_eq!(json["data"]["sessions"][0]["end"]["Stopped"]["Refused"][1]["code"], 535);
     let zabbix = check.clone().args(["--output", "zabbix"]).outcome();
     let zabbix: serde_json::Value = serde_json::from_slice(&zabbix.stdout).unwrap();
     assert_eq!(zabbix["summary"], text.summary);

@@ -126,7 +126,7 @@ fn critical_not_smtp_at_all() {
     ] {
         let words = ["protocol violation while waiting for the banner: not an SMTP reply", shown];
         let run = clear_run(Script::new().send(banner), State::Critical, &words);
-        run.long("hint: is this the port of the submission service?");
+        run.long("hint: is this the port of the mail service?");
     }
 }
 
@@ -154,9 +154,9 @@ fn critical_ehlo_refused() {
     for (reply, words) in [
         ("421 4.3.2 closing\r\n", "temporary: EHLO refused: \"421 4.3.2 closing\""),
         ("450 not now\r\n", "temporary: EHLO refused: \"450 not now\""),
-        ("500 what?\r\n", "EHLO refused, so there is no AUTH: \"500 what?\""),
-        ("502 no\r\n", "EHLO refused, so there is no AUTH: \"502 no\""),
-        ("550 5.7.1 bad name\r\n", "EHLO refused, so there is no AUTH: \"550 5.7.1 bad name\""),
+        ("500 what?\r\n", "EHLO refused: \"500 what?\""),
+        ("502 no\r\n", "EHLO refused: \"502 no\""),
+        ("550 5.7.1 bad name\r\n", "EHLO refused: \"550 5.7.1 bad name\""),
         ("220 again\r\n", "\"220 again\""),
     ] {
         clear_run(

@@ -133,7 +133,7 @@ fn assert_no_login(leaf: &Leaf, authority: &Authority, arguments: &[&str], words
         let peer = Peer::start(script);
         let mode = if implicit { "implicit" } else { "starttls" };
         let check = mail.with_login(peer.addr()).args(["--tls", mode, "--ca-file"]).arg(&ca).timeout(2.0);
-        let words = [words, &["login not tried"]].concat();
+        let words = [words, &["nothing tried"]].concat();
         check.args(arguments).gives(State::Critical, &words);
         let sent = settled(&peer);
         assert!(sent.ends_with("[TLS]\r\nQUIT\r\n"), "{sent}");

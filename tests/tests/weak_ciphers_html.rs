@@ -229,6 +229,10 @@ fn a_sound_server() {
     has(&look, "They were not looked at (--no-cert).");
 }
 
+fn first_word(line: &str) -> Option<&str> {
+    line.split_whitespace().next()
+}
+
 /// Everything that Java can be made to offer: long tables, on paper too.
 #[test]
 fn a_very_weak_server() {
@@ -256,7 +260,8 @@ fn a_very_weak_server() {
     let sheets = browser::print(&page);
     assert!((8..=30).contains(&sheets.len()), "{} sheets", sheets.len());
     assert!(sheets[0].contains("CRITICAL") && sheets[0].contains("RFC 9325"), "{}", sheets[0]);
-    let printed: String = sheets.concat().split_whitespace().collect();
+    // The first column: a name that is too wide for it goes on in the next line.
+    let printed: String = sheets.iter().flat_map(|sheet| sheet.lines()).filter_map(first_word).collect();
     for row in tables(&look, &SUITE_COLUMNS).into_iter().flatten() {
         let name = row[0].lines().next().unwrap();
         assert!(printed.contains(name), "{name} is not printed whole");

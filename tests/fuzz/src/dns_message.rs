@@ -77,7 +77,12 @@ fn check(answer: &Answer, kind: Kind, message: &[u8]) {
     if let Outcome::Referral(records) = &answer.outcome {
         assert!(records.len() <= message.len() / 11);
     }
-    for text in answer.zone.iter().chain(match &answer.outcome {
+    assert!(answer.aliases.len() <= 16 && answer.left_out == 0);
+    assert!(answer.glue.is_empty() || kind == Kind::Ns);
+    for record in &answer.glue {
+        assert!(matches!(record.data, Data::A(_) | Data::Aaaa(_)) && is_plain(&record.name));
+    }
+    for text in answer.zone.iter().chain(&answer.aliases).chain(match &answer.outcome {
         Outcome::Dangling(target) => Some(target),
         _ => None,
     }) {

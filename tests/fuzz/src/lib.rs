@@ -12,14 +12,27 @@
     reason = "test code: a broken promise is a panic"
 )]
 
+pub mod arp_frame;
+pub mod arp_netlink;
 pub mod dns_message;
 pub mod ini;
+pub mod mx_verdict;
+pub mod mysql_check_rows;
+pub mod mysql_greeting;
+pub mod mysql_index_head;
+pub mod mysql_login_path;
+pub mod mysql_option_file;
+pub mod mysql_pages;
+pub mod mysql_rows;
 pub mod range;
 pub mod rbl_list;
 pub mod rbl_verdict;
+pub mod rdns_verdict;
 pub mod render;
 pub mod sasl_steps;
 pub mod smtp_names;
+pub mod smtp_rcpt_verdict;
+pub mod smtp_relay_verdict;
 pub mod smtp_reply;
 pub mod sslv2_hello;
 pub mod starttls;
@@ -34,15 +47,28 @@ mod wire;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: &[Target] = &[
+    ("arp_frame", arp_frame::run),
+    ("arp_netlink", arp_netlink::run),
     ("dns_message", dns_message::run),
     ("ini", ini::run),
+    ("mx_verdict", mx_verdict::run),
+    ("mysql_check_rows", mysql_check_rows::run),
+    ("mysql_greeting", mysql_greeting::run),
+    ("mysql_index_head", mysql_index_head::run),
+    ("mysql_login_path", mysql_login_path::run),
+    ("mysql_option_file", mysql_option_file::run),
+    ("mysql_pages", mysql_pages::run),
+    ("mysql_rows", mysql_rows::run),
     ("range", range::run),
     ("rbl_list", rbl_list::run),
     ("rbl_verdict", rbl_verdict::run),
+    ("rdns_verdict", rdns_verdict::run),
     ("render", render::run),
     ("sasl_steps", sasl_steps::run),
     ("smtp_names", smtp_names::run),
+    ("smtp_rcpt_verdict", smtp_rcpt_verdict::run),
+    ("smtp_relay_verdict", smtp_relay_verdict::run),
     ("smtp_reply", smtp_reply::run),
     ("sslv2_hello", sslv2_hello::run),
     ("starttls", starttls::run),

@@ -2,7 +2,7 @@
 //! the same when it is read again, and smuggles no second command in.
 
 use common::proto::names::Host;
-use common::proto::smtp::{Command, HeloName, domain_literal};
+use common::proto::smtp::{Command, HeloName, Mailbox, domain_literal};
 
 /// The target.
 pub fn run(data: &[u8]) {
@@ -24,6 +24,12 @@ pub fn run(data: &[u8]) {
         assert_eq!(name.to_string(), text);
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic()));
         assert!(Command::plain(&format!("EHLO {name}")).is_ok());
+    }
+    if let Ok(mailbox) = text.parse::<Mailbox>() {
+        let path = mailbox.path();
+        assert!(Command::plain(&format!("RCPT TO:{path}")).is_ok() || path.len() > 12_000);
+        assert_eq!(path.matches(['<', '>', ' ']).count(), 2, "{path:?}");
+        assert_eq!(mailbox.to_string().parse::<Mailbox>(), Ok(mailbox));
     }
     for command in [Command::plain(text), Command::secret("", data), Command::secret("AUTH PLAIN", data)] {
         let Ok(command) = command else { continue };

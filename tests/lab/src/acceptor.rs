@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -61,6 +62,8 @@ impl Stop {
 pub(crate) struct Acceptor {
     address: SocketAddr,
     stop: Arc<Stop>,
+    /// A second handle of the listening socket, by which it is shut down from every network.
+    listening: TcpStream,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -82,11 +85,13 @@ impl Acceptor {
         H: Fn(usize, TcpStream, &Stop) + Send + Sync + 'static,
     {
         let address = listener.local_addr().expect("a bound socket has an address");
+        let second = listener.try_clone().expect("a file handle can be doubled");
+        let listening = TcpStream::from(OwnedFd::from(second));
         let stop = Arc::new(Stop::default());
         let shared = Arc::clone(&stop);
         let handler = Arc::new(handler);
         let thread = thread::spawn(move || accept_all(&listener, &shared, &handler));
-        Self { address, stop, thread: Some(thread) }
+        Self { address, stop, listening, thread: Some(thread) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -98,7 +103,7 @@ impl Drop for Acceptor {
     fn drop(&mut self) {
         self.stop.set();
         // Wakes the blocked accept, which then sees the flag.
-        let _ = TcpStream::connect(self.address);
+        let _ = self.listening.shutdown(Shutdown::Both);
         if let Some(thread) = self.thread.take() {
             // A panic of a connection thread was printed where it happened.
             let _ = thread.join();
@@ -119,6 +124,8 @@ where
         let Ok((stream, _)) = accepted else { continue };
         stop.watch(number, &stream);
         let (stop, handler) = (Arc::clone(stop), Arc::clone(handler));
+        // One that has ended keeps its stack until then.
+        threads.retain(|thread: &JoinHandle<()>| !thread.is_finished());
         threads.push(thread::spawn(move || {
             handler(number, stream, &stop);
             stop.open.lock().unwrap().remove(&number);

@@ -96,7 +96,7 @@ fn read(seen: &Value) -> Look {
     }
 }
 
-/// Prints a page, and gives the text of each sheet of paper.
+/// Prints a page, and gives the text of each sheet of paper, laid out as it is there.
 #[must_use]
 pub fn print(page: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -106,7 +106,7 @@ pub fn print(page: &str) -> Vec<String> {
     command.arg("--no-pdf-header-footer").arg(format!("--print-to-pdf={}", printed.display()));
     run(command.arg(format!("file://{}", file.display())));
     let mut command = Command::new(program("pdftotext", "poppler-utils"));
-    let text = run(command.arg(printed).arg("-"));
+    let text = run(command.arg("-layout").arg(printed).arg("-"));
     let sheets = text.split('\u{c}').map(str::to_owned);
     sheets.filter(|sheet| !sheet.trim().is_empty()).collect()
 }

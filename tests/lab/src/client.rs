@@ -92,9 +92,7 @@ impl Client {
     pub fn reply(&mut self) -> io::Result<Reply> {
         let mut lines = Vec::new();
         loop {
-            let mut line = String::new();
-            self.channel.read_line(&mut line)?;
-            let line = line.trim_end();
+            let line = self.line()?;
             let code = line.get(..3).and_then(|code| code.parse().ok());
             let code = code.ok_or_else(|| io::Error::other(format!("no reply: {line:?}")))?;
             lines.push(line.get(4..).unwrap_or_default().to_owned());
@@ -102,6 +100,14 @@ impl Client {
                 return Ok(Reply { code, lines });
             }
         }
+    }
+
+    /// Reads one line of a reply, without its end.
+    pub fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.channel.read_line(&mut line)?;
+        line.truncate(line.trim_end().len());
+        Ok(line)
     }
 
     /// AUTH PLAIN with initial response.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::arp::{Host, Rights};
 use crate::sys;
 
 /// The cost of one run.
@@ -23,19 +24,35 @@ pub struct Cost {
 pub struct Candidate {
     program: std::path::PathBuf,
     arguments: Vec<std::ffi::OsString>,
+    inside: Option<Host>,
 }
 
 impl Candidate {
     /// A program with its arguments.
     pub fn new<A: AsRef<OsStr>>(program: impl AsRef<Path>, arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned()).collect();
-        Self { program: program.as_ref().to_owned(), arguments }
+        Self { program: program.as_ref().to_owned(), arguments, inside: None }
+    }
+
+    /// The same inside this host of the lab's Ethernet, as root there.
+    #[must_use]
+    pub fn inside(mut self, host: &Host) -> Self {
+        self.inside = Some(host.clone());
+        self
+    }
+
+    /// Puts a command where this one belongs.
+    fn place(&self, command: &mut Command) {
+        if let Some(host) = &self.inside {
+            host.enter(command, Rights::Root);
+        }
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.place(&mut command);
         command
     }
 
@@ -59,6 +76,7 @@ impl Candidate {
         let mut command = Command::new("time");
         command.args(["-f", "%M"]).arg(&self.program).args(&self.arguments);
         command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        self.place(&mut command);
         let output = command.output().expect("time is installed: tests/run installs it");
         let text = String::from_utf8_lossy(&output.stderr);
         let peak = text.lines().last().and_then(|line| line.parse().ok());
@@ -70,8 +88,9 @@ impl Candidate {
     pub fn system_calls(&self) -> u64 {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-o", "/dev/stdout", "-e", "signal=none"]).arg(&self.program);
-        let output = command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin").output();
-        let output = output.expect("strace is installed: tests/run installs it");
+        command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        self.place(&mut command);
+        let output = command.output().expect("strace is installed: tests/run installs it");
         // One line a call; one that was interrupted by another thread's takes two.
         let lines = output.stdout.split(|byte| *byte == b'\n');
         let calls = lines.filter(|line| {
@@ -87,7 +106,8 @@ impl Candidate {
         let mut command = Command::new("valgrind");
         command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&self.program);
         // Variables cost the dynamic loader instructions; no two shells have the same.
-        let command = command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        command.args(&self.arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        self.place(&mut command);
         let output = command.output().expect("valgrind is installed: tests/run installs it");
         let text = String::from_utf8_lossy(&output.stderr);
         let collected = text.split("Collected : ").nth(1).and_then(|rest| rest.split_whitespace().next());

@@ -1,5 +1,6 @@
-//! A real Exim with a port for STARTTLS and one for TLS from the first byte: PLAIN, LOGIN and
-//! CRAM-MD5, offered only after TLS; mail for anybody goes into a black hole.
+//! A real Exim with a port for STARTTLS, one for TLS from the first byte and one without TLS: PLAIN,
+//! LOGIN and CRAM-MD5, offered only after TLS; mail for anybody goes into a black hole, or mail for
+//! anybody at `lab.test` and no other.
 //!
 //! Its package conflicts with Postfix, so `tests/run` unpacks it below the target folder.
 //! Observed with Exim 4.96: AUTH before TLS is answered `503 AUTH command used when not
@@ -20,6 +21,16 @@ use tempfile::TempDir;
 use crate::certs::{Authority, LeafOptions};
 use crate::process::{Daemon, Group, free_port, has_ipv6, prepared, require_root, shared_folder};
 
+/// Whom Exim takes mail for, from strangers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recipients {
+    /// Anybody anywhere, as a submission service would after a login.
+    #[default]
+    Everybody,
+    /// Every local part of `lab.test`, whatever is in it, and nobody elsewhere: a catch-all.
+    CatchAll,
+}
+
 /// Wishes for an [`Exim`].
 #[derive(Clone, Debug)]
 pub struct EximOptions {
@@ -27,6 +38,8 @@ pub struct EximOptions {
     pub users: BTreeMap<String, String>,
     /// AUTH offered (and accepted) without TLS as well.
     pub auth_before_tls: bool,
+    /// Whom it takes mail for.
+    pub recipients: Recipients,
     /// Further lines of the main section, by option; they replace the lab's own.
     pub main: BTreeMap<String, String>,
 }
@@ -36,6 +49,7 @@ impl Default for EximOptions {
         Self {
             users: BTreeMap::from([("probe".to_owned(), "secret".to_owned())]),
             auth_before_tls: false,
+            recipients: Recipients::default(),
             main: BTreeMap::new(),
         }
     }
@@ -49,12 +63,13 @@ pub struct Exim {
     folder: TempDir,
     port: u16,
     implicit_port: u16,
+    plain_port: u16,
     authority: Authority,
     ca_file: PathBuf,
 }
 
 impl Exim {
-    /// Starts Exim and waits until both ports listen.
+    /// Starts Exim and waits until its ports listen.
     #[must_use]
     pub fn start(options: &EximOptions) -> Self {
         require_root("Exim");
@@ -63,12 +78,12 @@ impl Exim {
         let authority = Authority::new("Lab Root CA");
         let ca_file = authority.write_ca(folder.path());
         let _ = authority.leaf(&LeafOptions::default()).write(folder.path(), "mail");
-        let (port, implicit_port) = (free_port(), free_port());
+        let ports @ [port, implicit_port, plain_port] = [free_port(), free_port(), free_port()];
         let mut users = String::new();
         for (user, password) in &options.users {
             let _ = writeln!(users, "\"{user}\": {password}");
         }
-        let config = config_text(folder.path(), port, implicit_port, options);
+        let config = config_text(folder.path(), ports, options);
         for (name, text) in [("users", users), ("exim.conf", config)] {
             fs::write(folder.path().join(name), text).expect("the lab's folder is writable");
         }
@@ -80,9 +95,10 @@ impl Exim {
         command.env("LD_LIBRARY_PATH", libraries).arg("-bdf").arg("-C").arg(folder.path().join("exim.conf"));
         command.arg("-oP").arg(folder.path().join("exim.pid"));
         let mut daemon = Daemon::spawn("exim", command, Group::FromLab, &folder.path().join("exim.log"));
-        daemon.wait_listening(port);
-        daemon.wait_listening(implicit_port);
-        Self { daemon, folder, port, implicit_port, authority, ca_file }
+        for port in ports {
+            daemon.wait_listening(port);
+        }
+        Self { daemon, folder, port, implicit_port, plain_port, authority, ca_file }
     }
 
     /// Port with STARTTLS.
@@ -95,6 +111,18 @@ impl Exim {
     #[must_use]
     pub fn implicit_port(&self) -> u16 {
         self.implicit_port
+    }
+
+    /// Port without TLS.
+    #[must_use]
+    pub fn plain_port(&self) -> u16 {
+        self.plain_port
+    }
+
+    /// IPv4 address without TLS.
+    #[must_use]
+    pub fn plain_addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.plain_port).into()
     }
 
     /// IPv4 address with STARTTLS.
@@ -148,10 +176,15 @@ impl Exim {
     }
 }
 
-fn config_text(folder: &Path, port: u16, implicit_port: u16, options: &EximOptions) -> String {
+fn config_text(folder: &Path, ports: [u16; 3], options: &EximOptions) -> String {
+    let [port, implicit_port, plain_port] = ports;
     let base = folder.display();
     let interfaces = if has_ipv6() { "<; 127.0.0.1 ; ::1" } else { "<; 127.0.0.1" };
     let advertise = if options.auth_before_tls { "*" } else { "${if eq{$tls_in_cipher}{}{}{*}}" };
+    let acl = match options.recipients {
+        Recipients::Everybody => "everybody",
+        Recipients::CatchAll => "catch_all",
+    };
     let own = [
         ("primary_hostname", "mail.lab.test".to_owned()),
         ("exim_user", "mail".to_owned()),
@@ -159,13 +192,13 @@ fn config_text(folder: &Path, port: u16, implicit_port: u16, options: &EximOptio
         ("spool_directory", format!("{base}/spool")),
         ("log_file_path", format!("{base}/log/%s.txt")),
         ("local_interfaces", interfaces.to_owned()),
-        ("daemon_smtp_ports", format!("{port} : {implicit_port}")),
+        ("daemon_smtp_ports", format!("{port} : {implicit_port} : {plain_port}")),
         ("tls_on_connect_ports", implicit_port.to_string()),
-        ("tls_advertise_hosts", "*".to_owned()),
+        ("tls_advertise_hosts", format!("${{if eq{{$received_port}}{{{plain_port}}}{{}}{{*}}}}")),
         ("tls_certificate", format!("{base}/mail.pem")),
         ("tls_privatekey", format!("{base}/mail.key")),
         ("auth_advertise_hosts", advertise.to_owned()),
-        ("acl_smtp_rcpt", "everybody".to_owned()),
+        ("acl_smtp_rcpt", acl.to_owned()),
         ("host_lookup", String::new()),
         ("rfc1413_hosts", String::new()),
         ("keep_environment", String::new()),
@@ -186,6 +219,9 @@ fn config_text(folder: &Path, port: u16, implicit_port: u16, options: &EximOptio
 begin acl
 everybody:
   accept
+catch_all:
+  accept domains = lab.test
+  deny message = relay not permitted
 
 begin routers
 nowhere:

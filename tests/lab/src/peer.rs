@@ -14,7 +14,7 @@
 //! assert_ne!(peer.port(), 0);
 //! ```
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,8 @@ use rustls::ServerConfig;
 use socket2::SockRef;
 
 use crate::acceptor::{Acceptor, Stop};
-use crate::wire::{Transcript, Wire};
+use crate::host::several_lines;
+use crate::wire::{Transcripts, Wire};
 
 pub use crate::wire::TLS_MARK;
 
@@ -242,13 +243,7 @@ impl Script {
     /// Expects EHLO and answers it with these keyword lines.
     #[must_use]
     pub fn ehlo(self, keywords: &[&str]) -> Self {
-        let mut reply = String::new();
-        let lines: Vec<&str> = std::iter::once("mail.lab.test").chain(keywords.iter().copied()).collect();
-        for (index, line) in lines.iter().enumerate() {
-            let mark = if index + 1 == lines.len() { ' ' } else { '-' };
-            let _ = write!(reply, "250{mark}{line}\r\n");
-        }
-        self.expect("EHLO ").send(reply)
+        self.expect("EHLO ").send(several_lines("250", &[&["mail.lab.test"], keywords].concat()))
     }
 
     /// Expects STARTTLS, agrees to it and completes the handshake.
@@ -273,7 +268,7 @@ pub struct Peer {
 
 #[derive(Debug, Default)]
 struct Record {
-    transcripts: Mutex<Vec<Transcript>>,
+    transcripts: Transcripts,
     mismatches: Mutex<Vec<String>>,
     tls_failures: Mutex<Vec<String>>,
 }
@@ -306,7 +301,7 @@ impl Peer {
         let shared = Arc::clone(&record);
         let acceptor = Acceptor::start(address, move |number, stream, stop| {
             let script = &scripts[number.min(scripts.len() - 1)];
-            let transcript = shared.new_transcript(number);
+            let transcript = shared.transcripts.of(number);
             Player { number, wire: Wire::new(stream, transcript), stop, record: &shared }.play(script);
         });
         Self { acceptor, record }
@@ -327,15 +322,14 @@ impl Peer {
     /// Number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.record.transcripts.lock().unwrap().len()
+        self.record.transcripts.count()
     }
 
     /// Everything the clients sent, one entry for each connection in the order of their
     /// arrival; what came through TLS is in clear, after [`TLS_MARK`].
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
-        let transcripts = self.record.transcripts.lock().unwrap();
-        transcripts.iter().map(|transcript| transcript.lock().unwrap().clone()).collect()
+        self.record.transcripts.bytes()
     }
 
     /// [`Peer::received`] of the n-th connection (from 0) as text.
@@ -360,17 +354,6 @@ impl Peer {
     pub fn assert_followed(&self) {
         let mismatches = self.mismatches();
         assert!(mismatches.is_empty(), "the client left the script: {mismatches:#?}");
-    }
-}
-
-impl Record {
-    fn new_transcript(&self, number: usize) -> Transcript {
-        let mut transcripts = self.transcripts.lock().unwrap();
-        // Threads of two connections may come here in either order.
-        while transcripts.len() <= number {
-            transcripts.push(Transcript::default());
-        }
-        Arc::clone(&transcripts[number])
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::arp::{Host, Rights};
 use crate::output::{self, Parsed};
 use crate::sys::{self, Signal};
 
@@ -22,6 +23,7 @@ pub struct Plugin {
     environment: Vec<(OsString, OsString)>,
     stdin: Vec<u8>,
     limit: Duration,
+    inside: Option<(Host, Rights)>,
 }
 
 impl Plugin {
@@ -41,6 +43,7 @@ impl Plugin {
             environment: Vec::new(),
             stdin: Vec::new(),
             limit: Duration::from_secs(30),
+            inside: None,
         }
     }
 
@@ -78,6 +81,13 @@ impl Plugin {
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Runs it inside this host of the lab's Ethernet, with these rights.
+    #[must_use]
+    pub fn inside(mut self, host: &Host, rights: Rights) -> Self {
+        self.inside = Some((host.clone(), rights));
         self
     }
 
@@ -120,6 +130,9 @@ impl Plugin {
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         sys::fork_not_vfork(&mut command);
+        if let Some((host, rights)) = &self.inside {
+            host.enter(&mut command, *rights);
+        }
 
         let started = Instant::now();
         let mut child = command
@@ -300,7 +313,16 @@ impl Outcome {
 /// `target/debug` of the workspace. Each with its `examples` folder.
 #[must_use]
 pub fn find_binary(name: &str) -> PathBuf {
-    let folders = binary_folders();
+    find_in(&named_folder().map_or_else(built_folders, |folder| vec![folder]), name)
+}
+
+/// The same for a program of the lab itself, which is not among the plugins that `$VEDETTE_BIN_DIR` may name.
+#[must_use]
+pub fn find_own_binary(name: &str) -> PathBuf {
+    find_in(&named_folder().into_iter().chain(built_folders()).collect::<Vec<_>>(), name)
+}
+
+fn find_in(folders: &[PathBuf], name: &str) -> PathBuf {
     folders
         .iter()
         .flat_map(|folder| [folder.join(name), folder.join("examples").join(name)])
@@ -313,10 +335,11 @@ pub fn find_binary(name: &str) -> PathBuf {
         })
 }
 
-fn binary_folders() -> Vec<PathBuf> {
-    if let Some(folder) = std::env::var_os("VEDETTE_BIN_DIR") {
-        return vec![folder.into()];
-    }
+fn named_folder() -> Option<PathBuf> {
+    std::env::var_os("VEDETTE_BIN_DIR").map(PathBuf::from)
+}
+
+fn built_folders() -> Vec<PathBuf> {
     let mut folders = Vec::new();
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         let inner = folder.ends_with("deps") || folder.ends_with("examples");

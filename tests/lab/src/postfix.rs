@@ -124,12 +124,7 @@ impl Postfix {
         write_queue(base);
         write_config(base, &ports, &main_cf(base, dovecot.port(), &options.main_cf));
 
-        let mut command = Command::new(daemon_folder().join("master"));
-        command.arg("-c").arg(base.join("conf")).env("MAIL_CONFIG", base.join("conf"));
-        let mut daemon = Daemon::spawn("postfix", command, Group::FromDaemon, &base.join("log/mail.log"));
-        for port in ports.values() {
-            daemon.wait_listening(*port);
-        }
+        let daemon = spawn(base, ports.values());
         Self { daemon, dovecot, folder, ports, authority, ca_file }
     }
 
@@ -207,6 +202,17 @@ impl Postfix {
     }
 }
 
+/// Starts what the folder configures and waits until these ports listen.
+pub(crate) fn spawn<'a>(base: &Path, ports: impl IntoIterator<Item = &'a u16>) -> Daemon {
+    let mut command = Command::new(daemon_folder().join("master"));
+    command.arg("-c").arg(base.join("conf")).env("MAIL_CONFIG", base.join("conf"));
+    let mut daemon = Daemon::spawn("postfix", command, Group::FromDaemon, &base.join("log/mail.log"));
+    for port in ports {
+        daemon.wait_listening(*port);
+    }
+    daemon
+}
+
 /// What `postfix check` would create, in a fraction of its time.
 pub(crate) fn write_queue(base: &Path) {
     let postfix = account("/etc/passwd", "postfix");
@@ -247,9 +253,26 @@ pub(crate) fn daemon_folder() -> PathBuf {
 }
 
 fn main_cf(base: &Path, sasl_port: u16, further: &BTreeMap<String, String>) -> String {
+    let mut parameters = basic_parameters(base);
+    let own = [
+        ("smtpd_sasl_auth_enable", "yes".to_owned()),
+        // So that a listener is back soon after its SASL server.
+        ("service_throttle_time", "1s".to_owned()),
+        ("smtpd_sasl_type", "dovecot".to_owned()),
+        ("smtpd_sasl_path", format!("inet:127.0.0.1:{sasl_port}")),
+        ("smtpd_tls_security_level", "encrypt".to_owned()),
+        ("smtpd_tls_auth_only", "yes".to_owned()),
+    ];
+    parameters.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    parameters.extend(further.clone());
+    lines(&parameters)
+}
+
+/// What every Postfix of the lab needs, by parameter: one for `lab.test` that sends nothing.
+pub(crate) fn basic_parameters(base: &Path) -> BTreeMap<String, String> {
     let protocols = if has_ipv6() { "all" } else { "ipv4" };
     let shown = base.display();
-    let own = [
+    [
         ("compatibility_level", "3.6".to_owned()),
         ("queue_directory", format!("{shown}/queue")),
         ("data_directory", format!("{shown}/data")),
@@ -267,32 +290,31 @@ fn main_cf(base: &Path, sasl_port: u16, further: &BTreeMap<String, String>) -> S
         ("local_transport", "discard:".to_owned()),
         ("default_transport", "discard:".to_owned()),
         ("smtpd_peername_lookup", "no".to_owned()),
-        ("smtpd_sasl_auth_enable", "yes".to_owned()),
-        // So that a listener is back soon after its SASL server.
-        ("service_throttle_time", "1s".to_owned()),
-        ("smtpd_sasl_type", "dovecot".to_owned()),
-        ("smtpd_sasl_path", format!("inet:127.0.0.1:{sasl_port}")),
-        ("smtpd_tls_security_level", "encrypt".to_owned()),
-        ("smtpd_tls_auth_only", "yes".to_owned()),
-    ];
-    let mut parameters: BTreeMap<&str, &str> =
-        own.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    parameters.extend(further.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let mut text = String::new();
-    for (name, value) in parameters {
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The text of `main.cf`.
+pub(crate) fn lines(parameters: &BTreeMap<String, String>) -> String {
+    parameters.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name} = {value}");
-    }
-    text
+        text
+    })
+}
+
+/// The addresses that a listener listens on, as `master.cf` has them.
+pub(crate) fn hosts() -> &'static [&'static str] {
+    if has_ipv6() { &["127.0.0.1", "[::1]"] } else { &["127.0.0.1"] }
 }
 
 fn write_config(base: &Path, ports: &BTreeMap<Listener, u16>, main_cf: &str) {
-    let hosts: &[&str] = if has_ipv6() { &["127.0.0.1", "[::1]"] } else { &["127.0.0.1"] };
     let mut services = String::new();
     for (listener, port) in ports {
         let (certificate, _) = listener.certificate();
         let files = base.join(certificate).display().to_string();
         let overrides = listener.overrides();
-        for host in hosts {
+        for host in hosts() {
             let _ = writeln!(
                 services,
                 "{host}:{port} inet n - n - - smtpd -o smtpd_tls_chain_files={files}.key,{files}.pem{overrides}"

@@ -69,7 +69,8 @@ pub fn prepared(name: &str) -> PathBuf {
 
 /// Numeric id of an account that a package makes; the third field in `/etc/passwd` as well as
 /// in `/etc/group`.
-pub(crate) fn account(file: &str, name: &str) -> u32 {
+#[must_use]
+pub fn account(file: &str, name: &str) -> u32 {
     let text = std::fs::read_to_string(file).expect("the account files are readable");
     let mut rows = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let row = rows.find(|row| row[0] == name);
@@ -172,6 +173,12 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// Whether it has ended, without our doing.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        has_exited(self.pid())
     }
 
     /// Waits until a TCP connection succeeds; panics with the log when the daemon ends or

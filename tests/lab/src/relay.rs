@@ -16,9 +16,11 @@
 //! waits for nothing but connect(2) before it begins something else, a round trip time measured with connect(2),
 //! and a refused connection, which shows as a connection reset at 4d.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +35,7 @@ use crate::census::Census;
 pub struct Relay {
     acceptor: Acceptor,
     census: Arc<Census>,
+    ahead: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -52,14 +55,15 @@ impl Relay {
     fn listen(port: u16, target: SocketAddr, delay: Duration) -> Self {
         assert!(target.ip().is_loopback(), "the lab stays on loopback");
         let census = Arc::new(Census::default());
-        let counted = Arc::clone(&census);
+        let ahead = Arc::new(AtomicUsize::new(0));
+        let (counted, quiet) = (Arc::clone(&census), Arc::clone(&ahead));
         let acceptor = Acceptor::start((Ipv4Addr::LOCALHOST, port).into(), move |number, client, stop| {
             let accepted = Instant::now();
             let _guest = client.local_addr().map(|local| counted.enter(local));
             // An error of a socket means that one side is gone.
-            let _ = Line { stop, number, accepted, delay }.relay(&client, target);
+            let _ = Line { stop, number, accepted, delay, quiet: &quiet }.relay(&client, target);
         });
-        Self { acceptor, census }
+        Self { acceptor, census, ahead }
     }
 
     /// Where it listens.
@@ -85,11 +89,18 @@ impl Relay {
     pub fn most_at_once(&self) -> usize {
         self.census.most()
     }
+
+    /// Connections on which the client said nothing for half of the first round trip, and something later.
+    #[must_use]
+    pub fn opened_ahead(&self) -> usize {
+        self.ahead.load(Ordering::SeqCst)
+    }
 }
 
 /// Relays one connection without a delay until it is over.
 pub(crate) fn forward(number: usize, client: &TcpStream, stop: &Stop, target: SocketAddr) {
-    let line = Line { stop, number, accepted: Instant::now(), delay: Duration::ZERO };
+    let quiet = AtomicUsize::new(0);
+    let line = Line { stop, number, accepted: Instant::now(), delay: Duration::ZERO, quiet: &quiet };
     // An error of a socket means that one side is gone.
     let _ = line.relay(client, target);
 }
@@ -100,6 +111,8 @@ struct Line<'a> {
     number: usize,
     accepted: Instant,
     delay: Duration,
+    /// Counts clients that say nothing at first.
+    quiet: &'a AtomicUsize,
 }
 
 impl Line<'_> {
@@ -108,7 +121,16 @@ impl Line<'_> {
         let (to_client, from_server) = channel();
         thread::scope(|scope| {
             let connected = self.accepted + 2 * self.delay;
-            scope.spawn(move || collect(client, &to_server, |now| now.max(connected) + self.delay));
+            scope.spawn(move || {
+                let is_first = Cell::new(true);
+                let due = |now: Instant| {
+                    if is_first.take() && now >= self.accepted + self.delay {
+                        self.quiet.fetch_add(1, Ordering::SeqCst);
+                    }
+                    now.max(connected) + self.delay
+                };
+                collect(client, &to_server, due);
+            });
             self.wait(self.accepted + 3 * self.delay);
             let server = match TcpStream::connect(target) {
                 Ok(server) => server,

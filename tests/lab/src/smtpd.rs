@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -14,12 +14,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use rustls::ServerConfig;
-use tempfile::TempDir;
 
-use crate::acceptor::Acceptor;
 use crate::certs::{Authority, Leaf, LeafOptions};
+use crate::host::{self, Dialogue, Flow, Host, Service};
 use crate::tls;
-use crate::wire::{Transcript, Wire};
 
 /// How the server offers TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,11 +109,7 @@ impl Default for SubmissionOptions {
 /// A running submission server; stops when dropped.
 #[derive(Debug)]
 pub struct Submission {
-    acceptor: Acceptor,
-    authority: Authority,
-    folder: TempDir,
-    ca_file: PathBuf,
-    transcripts: Arc<Mutex<Vec<Transcript>>>,
+    host: Host,
 }
 
 impl Submission {
@@ -131,26 +125,21 @@ impl Submission {
     /// holds, whether it signed the leaf or not.
     #[must_use]
     pub fn start_with(options: SubmissionOptions, authority: Authority, leaf: &Leaf) -> Self {
-        assert!(options.listen.ip().is_loopback(), "the lab stays on loopback");
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let ca_file = authority.write_ca(folder.path());
-        let transcripts = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&transcripts);
+        let listener = host::listen(options.listen)
+            .unwrap_or_else(|error| panic!("the lab cannot listen on {}: {error}", options.listen));
         let config = tls::server(leaf);
-        let acceptor = Acceptor::start(options.listen, move |_, stream, _| {
-            let transcript = Transcript::default();
-            record.lock().unwrap().push(Arc::clone(&transcript));
-            let wire = Wire::new(stream, transcript);
-            // An error of the socket means that the client is gone.
-            let _ = Session { wire, options: &options, config: &config, user: None }.run();
+        let host = Host::start(listener, Arc::new(authority), move |_, wire, _| {
+            let starttls = (options.tls == TlsMode::StartTls).then_some(&config);
+            let dialogue = Dialogue { wire, host_name: &options.host_name, starttls };
+            Session { dialogue, options: &options, user: None }.run(&config)
         });
-        Self { acceptor, authority, folder, ca_file, transcripts }
+        Self { host }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.acceptor.address()
+        self.host.address()
     }
 
     /// Port it listens on.
@@ -162,64 +151,47 @@ impl Submission {
     /// PEM file with the root certificate.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
-        &self.ca_file
+        self.host.ca_file()
     }
 
     /// The authority behind [`Submission::ca_file`].
     #[must_use]
     pub fn authority(&self) -> &Authority {
-        &self.authority
+        self.host.authority()
     }
 
     /// Temporary folder of the server, free for password files and the like.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        self.folder.path()
+        self.host.folder()
     }
 
     /// What the clients sent, see [`crate::peer::Peer::received`].
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
-        let transcripts = self.transcripts.lock().unwrap();
-        transcripts.iter().map(|transcript| transcript.lock().unwrap().clone()).collect()
+        self.host.received()
     }
-}
-
-/// Whether the session goes on.
-#[derive(PartialEq, Eq)]
-enum Flow {
-    Next,
-    Quit,
 }
 
 struct Session<'a> {
-    wire: Wire,
+    dialogue: Dialogue<'a>,
     options: &'a SubmissionOptions,
-    config: &'a Arc<ServerConfig>,
     user: Option<String>,
 }
 
-impl Session<'_> {
-    fn run(mut self) -> io::Result<()> {
-        if self.options.tls == TlsMode::Implicit {
-            self.wire.start_tls(self.config)?;
-        }
-        self.say(&self.options.banner)?;
-        while let Some(line) = self.read()? {
-            if self.command(&line)? == Flow::Quit {
-                self.wire.finish();
-                break;
-            }
-        }
-        Ok(())
+impl<'a> Service<'a> for Session<'a> {
+    fn dialogue(&mut self) -> &mut Dialogue<'a> {
+        &mut self.dialogue
     }
 
     fn command(&mut self, line: &str) -> io::Result<Flow> {
-        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match verb.to_ascii_uppercase().as_str() {
+        let (verb, rest) = host::split(line);
+        match verb.as_str() {
             "EHLO" => self.ehlo()?,
             "HELO" => self.say(&format!("250 {}", self.options.host_name))?,
-            "STARTTLS" => self.starttls()?,
+            "STARTTLS" => {
+                self.dialogue.starttls()?;
+            }
             "AUTH" => self.auth(rest)?,
             "MAIL" if self.user.is_none() => self.say("530 5.7.0 Authentication required")?,
             "MAIL" | "RCPT" | "RSET" | "NOOP" => self.say("250 2.0.0 Ok")?,
@@ -232,38 +204,30 @@ impl Session<'_> {
         }
         Ok(Flow::Next)
     }
+}
 
-    fn ehlo(&mut self) -> io::Result<()> {
-        let mut lines = vec![self.options.host_name.clone(), "PIPELINING".into(), "SIZE 10240000".into()];
-        if self.options.tls == TlsMode::StartTls && !self.wire.is_tls() {
-            lines.push("STARTTLS".into());
+impl Session<'_> {
+    fn run(mut self, config: &Arc<ServerConfig>) -> io::Result<()> {
+        if self.options.tls == TlsMode::Implicit {
+            self.dialogue.wire.start_tls(config)?;
         }
-        if self.auth_allowed() && !self.options.mechanisms.is_empty() {
-            let names: Vec<_> = self.options.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
-            lines.push(format!("AUTH {}", names.join(" ")));
-        }
-        lines.extend(["ENHANCEDSTATUSCODES".into(), "8BITMIME".into()]);
-        let last = lines.len() - 1;
-        let mut reply = String::new();
-        for (index, line) in lines.iter().enumerate() {
-            reply.push_str(if index == last { "250 " } else { "250-" });
-            reply.push_str(line);
-            reply.push_str("\r\n");
-        }
-        self.wire.send(reply.as_bytes())
+        self.say(&self.options.banner)?;
+        self.converse()
     }
 
-    fn starttls(&mut self) -> io::Result<()> {
-        if self.options.tls != TlsMode::StartTls || self.wire.is_tls() {
-            return self.say("503 5.5.1 TLS not available or already active");
+    fn ehlo(&mut self) -> io::Result<()> {
+        let mut keywords: Vec<String> = vec!["PIPELINING".into(), "SIZE 10240000".into()];
+        if self.auth_allowed() && !self.options.mechanisms.is_empty() {
+            let names: Vec<_> = self.options.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            keywords.push(format!("AUTH {}", names.join(" ")));
         }
-        self.say("220 2.0.0 Ready to start TLS")?;
-        self.wire.start_tls(self.config)
+        keywords.extend(["ENHANCEDSTATUSCODES".into(), "8BITMIME".into()]);
+        self.dialogue.ehlo(&keywords)
     }
 
     fn auth_allowed(&self) -> bool {
         let could_encrypt = self.options.tls != TlsMode::None;
-        self.wire.is_tls() || !could_encrypt || self.options.before_tls == BeforeTls::Accept
+        self.dialogue.wire.is_tls() || !could_encrypt || self.options.before_tls == BeforeTls::Accept
     }
 
     fn auth(&mut self, arguments: &str) -> io::Result<()> {
@@ -351,7 +315,7 @@ impl Session<'_> {
     /// Sends a 334 challenge and decodes the answer.
     fn prompt(&mut self, challenge: &str) -> io::Result<Result<Vec<u8>, &'static str>> {
         self.say(&format!("334 {}", BASE64.encode(challenge)))?;
-        let line = self.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let line = self.dialogue.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok(if line == "*" { Err("501 5.7.0 Authentication cancelled") } else { decode(&line) })
     }
 
@@ -361,12 +325,7 @@ impl Session<'_> {
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
-        self.wire.send(format!("{line}\r\n").as_bytes())
-    }
-
-    fn read(&mut self) -> io::Result<Option<String>> {
-        let line = self.wire.line()?;
-        Ok(line.map(|line| String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()))
+        self.dialogue.say(line)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The few system calls the standard library does not offer: signals by process id,
-//! waiting with resource usage, fork instead of vfork, large receive buffers, namespaces.
+//! waiting with resource usage, fork instead of vfork, large receive buffers, namespaces, fewer rights.
 #![expect(
     unsafe_code,
-    reason = "kill, waitid, wait4, pre_exec, SO_RCVBUFFORCE and unshare have no safe form in std"
+    reason = "kill, waitid, wait4, pre_exec, SO_RCVBUFFORCE, unshare, setns and prctl have no safe form in std"
 )]
 
 use std::io;
@@ -10,7 +10,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::ptr;
 use std::time::Duration;
+
+use crate::arp::host::{Rights, Spaces};
 
 /// A signal the lab sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +142,85 @@ pub(crate) fn set_receive_buffer(socket: &impl AsFd, bytes: usize) {
 pub(crate) fn leave_namespaces() -> io::Result<()> {
     // SAFETY: unshare takes an integer and touches no memory of ours.
     let result = unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives the calling thread a network of its own, without an interface that is up.
+pub(crate) fn leave_network() -> io::Result<()> {
+    // SAFETY: unshare takes an integer and touches no memory of ours.
+    done(unsafe { libc::unshare(libc::CLONE_NEWNET) })
+}
+
+/// Moves the calling thread into this network.
+pub(crate) fn join_network(space: &impl AsFd) -> io::Result<()> {
+    join(space, libc::CLONE_NEWNET)
+}
+
+/// Makes `command` start inside these namespaces, with a `/sys` that shows them, as root there but with these rights.
+pub(crate) fn enter(command: &mut Command, spaces: Spaces, rights: Rights) {
+    let enter = move || {
+        join(&spaces.user, libc::CLONE_NEWUSER)?;
+        join(&spaces.network, libc::CLONE_NEWNET)?;
+        own_sys()?;
+        restrict(rights)
+    };
+    // SAFETY: the closure makes system calls only, without allocating, and owns what it uses.
+    unsafe {
+        command.pre_exec(enter);
+    }
+}
+
+fn join(space: &impl AsFd, kind: libc::c_int) -> io::Result<()> {
+    // SAFETY: setns takes two integers and touches no memory of ours.
+    done(unsafe { libc::setns(space.as_fd().as_raw_fd(), kind) })
+}
+
+fn own_sys() -> io::Result<()> {
+    // SAFETY: unshare takes an integer and touches no memory of ours.
+    done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
+    // Refused where a container hides parts of the outer one: then it shows the outer network, as it did.
+    // SAFETY: the strings are constants with a NUL at their end; this file system takes no data.
+    let _ = unsafe { libc::mount(c"sysfs".as_ptr(), c"/sys".as_ptr(), c"sysfs".as_ptr(), 0, ptr::null()) };
+    Ok(())
+}
+
+fn restrict(rights: Rights) -> io::Result<()> {
+    if rights == Rights::Root {
+        return Ok(());
+    }
+    if rights == Rights::Bounded {
+        set_process(libc::PR_CAPBSET_DROP, CAP_NET_RAW)?;
+    }
+    if rights == Rights::NoNewPrivileges {
+        set_process(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    }
+    set_process(libc::PR_SET_SECUREBITS, SECBIT_NOROOT)?;
+    drop_capabilities()
+}
+
+/// Gives up what the process has itself: with `no_new_privs` it could keep that, though not gain it.
+fn drop_capabilities() -> io::Result<()> {
+    // struct __user_cap_header_struct, then two of __user_cap_data_struct (linux/capability.h).
+    let (header, none) = ([CAPABILITY_VERSION_3, 0_u32], [0_u32; 6]);
+    // SAFETY: the kernel reads 8 and 24 bytes, which outlive the call.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    done(if result == 0 { 0 } else { -1 })
+}
+
+/// linux/capability.h
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+
+/// linux/capability.h
+const CAP_NET_RAW: libc::c_ulong = 13;
+/// linux/securebits.h: user 0 gets no capabilities from being user 0.
+const SECBIT_NOROOT: libc::c_ulong = 1;
+
+fn set_process(option: libc::c_int, value: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: these options take integers and touch no memory of ours.
+    done(unsafe { libc::prctl(option, value, 0 as libc::c_ulong, 0 as libc::c_ulong, 0 as libc::c_ulong) })
+}
+
+fn done(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

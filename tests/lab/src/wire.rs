@@ -14,6 +14,33 @@ pub const TLS_MARK: &[u8] = b"[TLS]\r\n";
 /// Bytes got from one client, shared with the test.
 pub(crate) type Transcript = Arc<Mutex<Vec<u8>>>;
 
+/// What was got from every client of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Transcripts(Mutex<Vec<Transcript>>);
+
+impl Transcripts {
+    /// The one of this connection, counted from 0.
+    pub(crate) fn of(&self, number: usize) -> Transcript {
+        let mut transcripts = self.0.lock().unwrap();
+        // Threads of two connections may come here in either order.
+        while transcripts.len() <= number {
+            transcripts.push(Transcript::default());
+        }
+        Arc::clone(&transcripts[number])
+    }
+
+    /// Number of connections so far.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// What each connection brought so far.
+    pub(crate) fn bytes(&self) -> Vec<Vec<u8>> {
+        let transcripts = self.0.lock().unwrap();
+        transcripts.iter().map(|transcript| transcript.lock().unwrap().clone()).collect()
+    }
+}
+
 /// A longer line ends the reading: no client of the lab has a reason to send it.
 const LONGEST_LINE: usize = 4 << 20;
 

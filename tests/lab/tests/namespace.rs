@@ -1,11 +1,17 @@
 //! A network of its own stays its own.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::panic::catch_unwind;
+use std::time::Duration;
 
-use lab::namespace::with_resolvers;
+use lab::namespace::{Bridge, with_resolvers};
 use lab::process::left_out_without_root;
 
 fn resolv_conf() -> String {
@@ -29,4 +35,28 @@ fn only_loopback_port_53_and_the_resolvers_wanted() {
     assert_eq!(text, "nameserver 127.0.0.7\nnameserver ::1\n");
     assert_eq!(resolv_conf(), before);
     assert!(catch_unwind(|| with_resolvers(&[], || panic!("inside"))).is_err());
+}
+
+#[test]
+fn hosts_on_a_bridge_meet_and_keep_their_ports_to_themselves() {
+    if left_out_without_root("a network of its own") {
+        return;
+    }
+    with_resolvers(&[], || {
+        let bridge = Bridge::new("br0", "10.91.0.1/24");
+        let hosts = [bridge.host("10.91.0.2/24"), bridge.host("10.91.0.3/24")];
+        let [first, second] =
+            hosts.each_ref().map(|host| host.run(|| TcpListener::bind("0.0.0.0:99").unwrap()));
+        let reaches = |address: &str| {
+            let patience = Duration::from_secs(5);
+            TcpStream::connect_timeout(&address.parse().unwrap(), patience)
+                .map(|stream| stream.peer_addr().unwrap())
+        };
+        assert!(reaches("10.91.0.2:99").is_ok() && reaches("10.91.0.3:99").is_ok());
+        assert!(hosts[0].run(|| reaches("10.91.0.3:99")).is_ok());
+        drop(second);
+        assert!(reaches("10.91.0.2:99").is_ok() && reaches("10.91.0.3:99").is_err());
+        assert!(reaches("127.0.0.1:99").is_err(), "the bridge's own host has nobody on that port");
+        drop(first);
+    });
 }

@@ -115,6 +115,12 @@ impl Encoder {
         self.record(record, question);
     }
 
+    /// A record in the additional section.
+    pub(crate) fn additional(&mut self, record: &Record, question: &str) {
+        self.count(10);
+        self.record(record, question);
+    }
+
     /// The pseudo record of EDNS: we take 1232 bytes (RFC 6891 section 6.1.2).
     pub(crate) fn edns(&mut self) {
         self.count(10);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::server::{NameServer, Place, Running, ZoneFile, lines};
+use super::server::{NameServer, Place, Running, ZoneFile, file_name, lines};
 use crate::process::program;
 
 /// Wishes for a [`Named`].
@@ -14,6 +14,7 @@ pub struct NamedOptions {
     primaries: Vec<ZoneFile>,
     zones: String,
     option_lines: Vec<String>,
+    address: Option<SocketAddr>,
 }
 
 impl NamedOptions {
@@ -36,6 +37,13 @@ impl NamedOptions {
         self
     }
 
+    /// Listens at this address, which an interface must have: delegations name no port.
+    #[must_use]
+    pub const fn listening_at(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
     /// One statement more among the options, such as `max-cache-ttl 1;`.
     #[must_use]
     pub fn option_line(mut self, line: &str) -> Self {
@@ -55,7 +63,7 @@ impl Named {
     /// the queries behind it are the ones of the client.
     #[must_use]
     pub fn start(options: &NamedOptions) -> Self {
-        let place = Place::new();
+        let place = Place::wished(options.address);
         let base = place.path().display().to_string();
         // Forwarding to a port where nobody listens: the world is out of reach.
         let mut config = format!(
@@ -65,7 +73,7 @@ impl Named {
   lock-file none;
   session-keyfile none;
   managed-keys-directory \"{base}\";
-  listen-on port {port} {{ 127.0.0.1; }};
+  listen-on port {port} {{ {ip}; }};
   listen-on-v6 {{ none; }};
   recursion yes;
   dnssec-validation no;
@@ -77,12 +85,13 @@ impl Named {
 {further}}};
 controls {{ }};
 {zones}",
+            ip = place.address.ip(),
             port = place.port(),
             further = lines(&options.option_lines),
             zones = options.zones,
         );
         for zone in &options.primaries {
-            let file = place.write(&format!("{}.zone", zone.name), &zone.text);
+            let file = place.write(&file_name(&zone.name), &zone.text);
             let (name, file) = (&zone.name, file.display());
             let _ = writeln!(config, "zone \"{name}\" {{ type primary; file \"{file}\"; }};");
         }

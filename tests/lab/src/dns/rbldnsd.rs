@@ -84,7 +84,7 @@ impl Rbldnsd {
     /// Starts rbldnsd with these zones.
     #[must_use]
     pub fn start(zones: &[RblZone]) -> Self {
-        Self::start_in(Place::new(), zones)
+        Self::start_in(Place::wished(None), zones)
     }
 
     /// The same on an address of loopback that is free for UDP.

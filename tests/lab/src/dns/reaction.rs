@@ -51,6 +51,8 @@ pub(crate) struct Message {
     forged_id: bool,
     forged_question: Option<String>,
     zone: Option<Arc<str>>,
+    /// Records of the authority and of the additional section.
+    beside: [Vec<Record>; 2],
     /// How many answer records are left beside the TC bit.
     truncated: Option<usize>,
     any_size: bool,
@@ -81,6 +83,18 @@ impl Reaction {
     #[must_use]
     pub fn nxdomain() -> Self {
         Self::of(Content::Answer { rcode: Rcode::NxDomain, records: Vec::new(), negative: true })
+    }
+
+    /// A delegation as the zone above gives it: the zone's name servers, and the addresses of
+    /// those among them, without authority (RFC 1034 section 4.2.1). Names each owner itself.
+    #[must_use]
+    pub fn referral(
+        servers: impl IntoIterator<Item = Record>,
+        glue: impl IntoIterator<Item = Record>,
+    ) -> Self {
+        let beside = [servers.into_iter().collect(), glue.into_iter().collect()];
+        let flags = Flags { authoritative: false, ..Flags::AUTHORITATIVE };
+        Self::records([]).flags(flags).each(|message| message.beside.clone_from(&beside))
     }
 
     /// An empty answer with this code.
@@ -230,6 +244,7 @@ impl Reaction {
             forged_id: false,
             forged_question: None,
             zone: None,
+            beside: [Vec::new(), Vec::new()],
             truncated: None,
             any_size: false,
         };
@@ -301,8 +316,12 @@ impl Message {
         for record in records {
             encoder.answer(record, name);
         }
-        if let Some(soa) = soa {
-            encoder.authority(soa, name);
+        let [authority, additional] = &self.beside;
+        for record in authority.iter().chain(soa) {
+            encoder.authority(record, name);
+        }
+        for record in additional {
+            encoder.additional(record, name);
         }
         if query.edns.is_some() {
             encoder.edns();

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -78,9 +78,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// With a free port of 127.0.0.1.
-    pub(super) fn new() -> Self {
-        Self::at((Ipv4Addr::LOCALHOST, free_port()).into())
+    /// Where it was wished, else with a free port of 127.0.0.1.
+    pub(super) fn wished(address: Option<SocketAddr>) -> Self {
+        Self::at(address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, free_port()).into()))
     }
 
     pub(super) fn at(address: SocketAddr) -> Self {
@@ -120,7 +120,7 @@ impl Place {
 /// A zone file for NSD and BIND.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneFile {
-    /// Name of the zone without the final dot.
+    /// Name of the zone without the final dot; the root is a dot.
     pub name: String,
     /// The whole text.
     pub text: String,
@@ -131,12 +131,23 @@ impl ZoneFile {
     /// and NS are put in front, unless there is a SOA already.
     #[must_use]
     pub fn new(name: &str, records: &str) -> Self {
-        let mut text = format!("$ORIGIN {name}.\n$TTL 300\n");
+        let origin = if name == "." { "." } else { &format!("{name}.") };
+        let mut text = format!("$ORIGIN {origin}\n$TTL 300\n");
         if !records.contains("SOA") {
             text += "@ SOA ns hostmaster 2026 7200 3600 604800 60\n@ NS ns\nns A 127.0.0.1\n";
         }
         Self { name: name.to_owned(), text: text + records + "\n" }
     }
+}
+
+/// The root as a resolver of the lab knows it, in the form of a zone file: these servers of
+/// ours, on port 53, instead of those of the world.
+pub(super) fn root_hints(servers: &[IpAddr]) -> String {
+    servers.iter().enumerate().fold(String::new(), |mut text, (at, address)| {
+        let kind = if address.is_ipv4() { "A" } else { "AAAA" };
+        let _ = writeln!(text, ". 3600 IN NS root{at}.\nroot{at}. 3600 IN {kind} {address}");
+        text
+    })
 }
 
 /// Configuration lines, each with an end.
@@ -150,6 +161,12 @@ pub(super) fn lines(lines: &[String]) -> String {
 /// The arguments that make a server of root an ordinary user; others need none.
 pub(super) fn as_nobody() -> &'static [&'static str] {
     if is_root() { &["-u", "nobody"] } else { &[] }
+}
+
+/// The file of a zone, whose name may be the root's.
+pub(super) fn file_name(zone: &str) -> String {
+    let name = if zone == "." { "root" } else { zone };
+    format!("{name}.zone")
 }
 
 /// Whether anything comes back for a query that no server passes on: one without RD.

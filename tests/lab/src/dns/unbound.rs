@@ -2,10 +2,10 @@
 //! outside its zones is refused, so that no test asks the servers of the world.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 
-use super::server::{NameServer, Place, Running, lines};
+use super::server::{NameServer, Place, Running, lines, root_hints};
 use crate::process::program;
 
 /// Wishes for an [`Unbound`].
@@ -14,6 +14,8 @@ pub struct UnboundOptions {
     zones: String,
     local_zones: String,
     server_lines: Vec<String>,
+    address: Option<SocketAddr>,
+    roots: Vec<IpAddr>,
 }
 
 impl UnboundOptions {
@@ -28,6 +30,21 @@ impl UnboundOptions {
     #[must_use]
     pub fn forward(self, zone: &str, server: SocketAddr) -> Self {
         self.ask("forward", zone, server)
+    }
+
+    /// Listens at this address.
+    #[must_use]
+    pub const fn listening_at(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Finds every name from these root servers on, which are asked at port 53: for a network of
+    /// the lab's own ([`crate::namespace`]), in which that is free and the world is not there.
+    #[must_use]
+    pub fn from_roots(mut self, servers: &[IpAddr]) -> Self {
+        self.roots = servers.to_vec();
+        self
     }
 
     /// One line more in the server clause; it replaces what the lab has set.
@@ -57,15 +74,21 @@ impl Unbound {
     /// that the queries behind it are the ones of the client.
     #[must_use]
     pub fn start(options: &UnboundOptions) -> Self {
-        let place = Place::new();
-        let others = if options.local_zones.contains("\".\"") {
+        let place = Place::wished(options.address);
+        let hints = if options.roots.is_empty() {
+            String::new()
+        } else {
+            let hints = place.write("root.hints", &root_hints(&options.roots));
+            format!("  root-hints: \"{}\"\n", hints.display())
+        };
+        let others = if !hints.is_empty() || options.local_zones.contains("\".\"") {
             "  local-zone: \"test.\" nodefault\n  local-zone: \"invalid.\" nodefault\n"
         } else {
             "  local-zone: \".\" refuse\n"
         };
         let config = format!(
             "server:
-  interface: 127.0.0.1@{port}
+  interface: {ip}@{port}
   username: \"\"
   chroot: \"\"
   directory: \"{base}\"
@@ -77,9 +100,10 @@ impl Unbound {
   module-config: \"iterator\"
   qname-minimisation: no
   unblock-lan-zones: yes
-{others}{local_zones}{further}remote-control:
+{others}{hints}{local_zones}{further}remote-control:
   control-enable: no
 {zones}",
+            ip = place.address.ip(),
             port = place.port(),
             base = place.path().display(),
             local_zones = options.local_zones,
