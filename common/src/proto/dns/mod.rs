@@ -14,7 +14,7 @@ pub use message::{Heard, Packet};
 pub use name::{DomainName, listed_name, reverse_name};
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
     /// IPv4 address (RFC 1035 section 3.4.1).
@@ -57,7 +57,7 @@ impl fmt::Display for Kind {
 }
 
 /// One question of class IN.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Question {
     /// The name, absolute.
     pub name: DomainName,

@@ -1,0 +1,5 @@
+//! `check_mail_policy`: see the library.
+
+fn main() {
+    common::plugin::main::<check_mail_policy::CheckMailPolicy>()
+}

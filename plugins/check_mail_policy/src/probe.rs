@@ -1,0 +1,53 @@
+//! Asks: name servers round by round, until no part of the check wants to know more.
+
+use std::net::SocketAddr;
+
+use common::net::dns::{Ask, Settings, Upstream, ask_all, system_servers};
+use common::net::{Deadline, ProbeError};
+use common::report::Report;
+
+use crate::CheckMailPolicy;
+use crate::answers::Answers;
+use crate::seen::Seen;
+
+/// Questions in all: a tree of SPF records that is right has a few dozen.
+const MOST_QUESTIONS: usize = 1000;
+/// Records kept of one answer.
+const MOST_RECORDS: usize = 100;
+
+/// Looks and takes down what there is.
+pub(crate) fn probe(options: &CheckMailPolicy, deadline: &Deadline) -> Result<Seen, ProbeError> {
+    let upstream = upstream(&options.dns.resolver)?;
+    let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
+    let answers = ask_rounds(options, &upstream, &settings, deadline)?;
+    let cut_short = deadline.left().is_zero().then(|| deadline.timeout());
+    Ok(Seen { answers, cut_short })
+}
+
+/// One resolver after the other is asked what the one before did not answer.
+fn upstream(given: &[SocketAddr]) -> Result<Upstream, ProbeError> {
+    if given.is_empty() { system_servers() } else { Ok(Upstream { servers: given.to_vec() }) }
+}
+
+fn ask_rounds(
+    options: &CheckMailPolicy,
+    upstream: &Upstream,
+    settings: &Settings,
+    deadline: &Deadline,
+) -> Result<Answers, ProbeError> {
+    let mut answers = Answers::default();
+    loop {
+        options.judge_records(&answers, &mut Report::new());
+        let mut wanted = answers.take_wanted();
+        wanted.truncate(MOST_QUESTIONS.saturating_sub(answers.len()));
+        if wanted.is_empty() || deadline.left().is_zero() {
+            return Ok(answers);
+        }
+        let ask = |question| Ask { question, upstream: 0, recurse: true };
+        let asks: Vec<Ask> = wanted.into_iter().map(ask).collect();
+        let replies = ask_all(&asks, std::slice::from_ref(upstream), settings, deadline)?;
+        for (ask, reply) in asks.into_iter().zip(replies) {
+            answers.insert(ask.question, reply);
+        }
+    }
+}
