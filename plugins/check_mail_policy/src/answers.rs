@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn names_that_no_host_has_can_be_asked_for() {
         assert_eq!(asked_name("Joe+x._spf.Example").unwrap().as_str(), "joe+x._spf.example");
-        for bad in ["", "a..b", ".", "a.\\046.b", "é.example", &"x".repeat(64), &"a.".repeat(127)] {
+        for bad in ["", "a..b", ".", "a.\\046.b", "é.example", &"x".repeat(64), &"a.".repeat(128)] {
             assert_eq!(asked_name(bad), None, "{bad}");
         }
     }
