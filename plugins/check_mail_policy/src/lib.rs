@@ -5,19 +5,27 @@
 //! DNS trouble is never taken for a missing record: what was not answered is UNKNOWN.
 
 mod answers;
+mod dane;
+mod hosts;
+mod http;
+mod https;
 mod options;
 mod probe;
 mod seen;
 
+use std::net::SocketAddr;
+
 use clap::Parser;
-use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
+use common::cli::{FamilyArgs, ResolverArgs, RunArgs, SmtpArgs, TimeThresholdArgs, UsageError};
 use common::net::{Deadline, ProbeError};
 use common::plugin::{Plugin, Run, finding_of};
 use common::proto::dns::{DomainName, Outcome};
 use common::report::{Condition, Metric, Report, State, Thresholds};
 
 use answers::Answers;
-use options::{ExpectArgs, RecordArgs, SpfArgs};
+use dane::{TLSA, judge_dane};
+use hosts::{describe_hosts, judge_hosts};
+use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish};
 
 pub use seen::Seen;
 
@@ -37,6 +45,10 @@ pub struct CheckMailPolicy {
     #[command(flatten)]
     expect: ExpectArgs,
     #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(flatten)]
+    smtp: SmtpArgs,
+    #[command(flatten)]
     dns: ResolverArgs,
     #[command(flatten)]
     thresholds: TimeThresholdArgs,
@@ -46,9 +58,13 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[];
-    const CONDITIONS: &'static [(Condition, State)] =
-        &[(Condition::Unreachable, State::Unknown), (Condition::Timeout, State::Unknown)];
+    const METRICS: &'static [Metric] = &[TLSA];
+    const CONDITIONS: &'static [(Condition, State)] = &[
+        (Condition::Unreachable, State::Unknown),
+        (Condition::Timeout, State::Unknown),
+        (Condition::Protocol, State::Unknown),
+        (Condition::Temporary, State::Unknown),
+    ];
     const STATES: &'static [(State, &'static str)] = &[];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     type Seen = Seen;
@@ -76,6 +92,13 @@ impl Plugin for CheckMailPolicy {
     fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
         let mut report = Report::new();
         self.judge_records(&seen.answers, &mut report);
+        if let Some(hosts) = &seen.hosts {
+            judge_hosts(self, hosts, run, &mut report);
+            if self.records.dane {
+                judge_dane(self, hosts, &mut report);
+            }
+            describe_hosts(hosts, &mut report);
+        }
         if let Some(error) = &seen.cut_short {
             report.add(finding_of(error, &run.states));
         }
@@ -87,6 +110,22 @@ impl CheckMailPolicy {
     /// What can be said by name servers' answers alone. The probe asks what this wants to know.
     fn judge_records(&self, answers: &Answers, report: &mut Report) {
         let _ = (answers, report);
+    }
+
+    /// The host of the MTA-STS policy and its addresses, where the domain announces one.
+    fn policy_place(&self, answers: &Answers) -> Option<(DomainName, Vec<SocketAddr>)> {
+        let _ = answers;
+        None
+    }
+
+    /// Whether the mail exchangers matter.
+    fn wants_hosts(&self) -> bool {
+        self.records.dane || self.records.wish_if_there(self.records.mta_sts) != Wish::No
+    }
+
+    /// Whether the mail exchangers are connected to.
+    fn visits(&self) -> bool {
+        (self.records.mta_sts || self.records.dane) && !self.connect.no_connect
     }
 
     /// The state of a question without an answer.

@@ -1,8 +1,10 @@
 //! Options of this check alone: what is looked at, and what is wanted of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use common::net::tls::Trust;
 use common::proto::dns::DomainName;
 use common::proto::smtp::Mailbox;
 use common::report::State;
@@ -46,7 +48,7 @@ pub(crate) struct SpfArgs {
     pub(crate) sender: Option<Mailbox>,
     /// Name that the sending host gives in EHLO, for --ip [default: DOMAIN]
     #[arg(long, value_name = "NAME", requires = "ip")]
-    pub(crate) helo: Option<DomainName>,
+    pub(crate) spf_helo: Option<DomainName>,
     /// State when there is no SPF record
     #[arg(long, value_name = "STATE", default_value = "critical")]
     pub(crate) spf_missing: State,
@@ -62,6 +64,40 @@ pub(crate) struct ExpectArgs {
     /// Selector of the BIMI record
     #[arg(long, value_name = "SELECTOR", default_value = "default")]
     pub(crate) bimi_selector: DomainName,
+}
+
+/// How hosts are met.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connections")]
+pub(crate) struct ConnectArgs {
+    /// Do not connect to the mail exchangers: with --mta-sts and --dane their certificates are not looked at
+    #[arg(long)]
+    pub(crate) no_connect: bool,
+    /// Port of the mail exchangers, of which the TLSA records are, too
+    #[arg(short, long, value_name = "PORT", default_value_t = 25, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// Port of the host that has the MTA-STS policy
+    #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) https_port: u16,
+    /// Trust the CA certificates of this PEM file instead of the system's
+    #[arg(long, aliases = ["ca", "ssl-ca"], value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Believe a resolver elsewhere that it validated DNSSEC (AD), not only one on this machine
+    #[arg(long)]
+    pub(crate) trust_ad: bool,
+}
+
+impl ConnectArgs {
+    /// Whom to trust.
+    pub(crate) fn trust(&self) -> Trust {
+        self.ca_file.clone().map_or(Trust::System, Trust::CaFile)
+    }
+
+    /// Whether an answer with AD from this server counts as validated: what stands between it and
+    /// us could have set the bit (RFC 4035 section 4.9.3).
+    pub(crate) fn believes(&self, server: Option<SocketAddr>) -> bool {
+        self.trust_ad || server.is_some_and(|server| server.ip().is_loopback())
+    }
 }
 
 /// How strict a DMARC policy must be.

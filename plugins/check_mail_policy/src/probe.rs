@@ -1,13 +1,17 @@
 //! Asks: name servers round by round, until no part of the check wants to know more.
 
 use std::net::SocketAddr;
+use std::thread;
 
 use common::net::dns::{Ask, Settings, Upstream, ask_all, system_servers};
-use common::net::{Deadline, ProbeError};
+use common::net::tls::ChainJudge;
+use common::net::{Deadline, Phase, ProbeError, Trouble, cause};
 use common::report::Report;
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
+use crate::hosts::probe_hosts;
+use crate::https::{Fetched, Place};
 use crate::seen::Seen;
 
 /// Questions in all: a tree of SPF records that is right has a few dozen.
@@ -15,13 +19,44 @@ const MOST_QUESTIONS: usize = 1000;
 /// Records kept of one answer.
 const MOST_RECORDS: usize = 100;
 
-/// Looks and takes down what there is.
+/// Looks and takes down what there is: the records and the policy, and beside them the hosts.
 pub(crate) fn probe(options: &CheckMailPolicy, deadline: &Deadline) -> Result<Seen, ProbeError> {
     let upstream = upstream(&options.dns.resolver)?;
-    let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
-    let answers = ask_rounds(options, &upstream, &settings, deadline)?;
+    let judge = ChainJudge::new(&options.connect.trust(), None)?;
+    let apart = deadline.apart();
+    let (records, hosts) = thread::scope(|scope| {
+        let visit = || probe_hosts(options, &upstream, &judge, &apart);
+        let hosts =
+            match options.wants_hosts() {
+                true => Some(thread::Builder::new().spawn_scoped(scope, visit).map_err(|error| {
+                    ProbeError::local(format!("cannot start a thread: {}", cause(&error)))
+                })?),
+                false => None,
+            };
+        let records = probe_records(options, &upstream, &judge, deadline);
+        let panicked = |_| ProbeError::new(Trouble::Internal, Phase::Querying, "a thread ended early");
+        let hosts = hosts.map(|hosts| hosts.join().map_err(panicked)?).transpose();
+        Ok((records?, hosts?))
+    })?;
+    let (answers, policy) = records;
     let cut_short = deadline.left().is_zero().then(|| deadline.timeout());
-    Ok(Seen { answers, cut_short })
+    Ok(Seen { answers, hosts, policy, cut_short })
+}
+
+/// The records, and what one of them points to.
+fn probe_records(
+    options: &CheckMailPolicy,
+    upstream: &Upstream,
+    judge: &ChainJudge,
+    deadline: &Deadline,
+) -> Result<(Answers, Option<Fetched>), ProbeError> {
+    let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
+    let answers = ask_rounds(options, upstream, &settings, deadline)?;
+    let policy = options.policy_place(&answers).map(|(host, addresses)| {
+        let place = Place { host: &host, addresses: &addresses, path: "/.well-known/mta-sts.txt" };
+        Fetched::fetch(&place, judge, deadline)
+    });
+    Ok((answers, policy))
 }
 
 /// One resolver after the other is asked what the one before did not answer.

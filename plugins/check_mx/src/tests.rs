@@ -27,6 +27,7 @@ fn lookup(addresses: &[&str]) -> Lookup {
         ttl: (!addresses.is_empty()).then_some(300),
         aliases: Vec::new(),
         authoritative: false,
+        authenticated: false,
         without: addresses.is_empty().then_some(Outcome::NoData),
     }
 }
@@ -46,6 +47,7 @@ fn mail(route: Route, hosts: Vec<Exchanger>) -> Exchangers {
         hosts,
         aliases: Vec::new(),
         authoritative: false,
+        authenticated: false,
         server: None,
         time: Some(Duration::from_millis(1)),
     }

@@ -37,6 +37,9 @@ pub struct Exchangers {
     pub aliases: Vec<String>,
     /// The records come from a server that holds the zone.
     pub authoritative: bool,
+    /// The resolver says that it validated them (RFC 4035 section 3.2.3).
+    #[serde(default)]
+    pub authenticated: bool,
     /// Who was asked for the records.
     pub server: Option<SocketAddr>,
     /// How long that took; none without an answer.
@@ -118,6 +121,9 @@ pub struct Lookup {
     pub aliases: Vec<String>,
     /// The answer comes from a server that holds the zone.
     pub authoritative: bool,
+    /// The resolver says that it validated the answer (RFC 4035 section 3.2.3).
+    #[serde(default)]
+    pub authenticated: bool,
     /// Why there are no addresses: NODATA, NXDOMAIN, or what kept us from knowing.
     pub without: Option<Outcome>,
 }
@@ -176,12 +182,13 @@ impl Lookup {
         let records = answer.outcome.records();
         let addresses: Vec<IpAddr> = records.iter().filter_map(|record| address(&record.data)).collect();
         let ttl = records.iter().map(|record| record.ttl).min();
-        let (left_out, authoritative) = (answer.left_out, answer.authoritative);
+        let (left_out, authoritative, authenticated) =
+            (answer.left_out, answer.authoritative, answer.authenticated);
         let without = match answer.outcome {
             Outcome::Records(_) => None,
             other => Some(other.without_records()),
         };
-        Self { addresses, left_out, ttl, aliases: answer.aliases, authoritative, without }
+        Self { addresses, left_out, ttl, aliases: answer.aliases, authoritative, authenticated, without }
     }
 
     fn not_asked() -> Self {
@@ -255,7 +262,7 @@ impl Exchangers {
     fn from_reply(domain: &DomainName, reply: Reply) -> Self {
         let Reply { answer, server, time } = reply;
         let records: Vec<Mx> = answer.outcome.records().iter().filter_map(mx).collect();
-        let (left_out, aliases, authoritative) = (answer.left_out, answer.aliases, answer.authoritative);
+        let Answer { aliases, authoritative, authenticated, left_out, .. } = answer;
         let route = match answer.outcome {
             Outcome::Records(_) if records.len() == 1 && records.iter().all(|one| one.host.is_empty()) => {
                 Route::Null
@@ -274,7 +281,7 @@ impl Exchangers {
             _ => Vec::new(),
         };
         let time = time.filter(|_| !matches!(route, Route::Unanswered(_)));
-        Self { route, records, left_out, hosts, aliases, authoritative, server, time }
+        Self { route, records, left_out, hosts, aliases, authoritative, authenticated, server, time }
     }
 
     /// The names whose addresses are wanted.

@@ -117,6 +117,15 @@ impl SmtpClient {
         }
     }
 
+    /// The certificates that the peer showed, in DER, its own first; none without TLS.
+    #[must_use]
+    pub fn peer_chain(&self) -> Vec<Vec<u8>> {
+        match &self.stream {
+            Stream::Tls(stream) => stream.chain(),
+            Stream::Plain(_) | Stream::Gone => Vec::new(),
+        }
+    }
+
     /// What was said so far, `>` ours, `<` theirs, secrets masked; at most 200 lines.
     #[must_use]
     pub fn transcript(&self) -> &[String] {

@@ -105,6 +105,11 @@ impl TlsSession for StreamOwned<ClientConnection, TimedStream> {
         tls_cause(error).map(tls_error)
     }
 
+    fn chain(&self) -> Vec<Vec<u8>> {
+        let shown = self.conn.peer_certificates().unwrap_or_default();
+        shown.iter().map(|one| one.to_vec()).collect()
+    }
+
     #[cfg(feature = "sasl")]
     fn channel_binding(&self) -> Option<ChannelBinding> {
         if self.conn.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {

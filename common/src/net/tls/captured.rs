@@ -47,6 +47,14 @@ impl ChainJudge {
         Ok(Self { server_name, trust: trust.clone(), anchors })
     }
 
+    /// Trusts this certificate alone, given in DER.
+    pub fn under(authority: &[u8], name: Option<&Host>) -> Result<Self, ProbeError> {
+        let server_name = name.map(|name| server_name(None, name)).transpose()?;
+        let given = CertificateDer::from(authority.to_vec());
+        let anchors = Arc::new(OnceLock::from(Anchors::of(given)));
+        Ok(Self { server_name, trust: Trust::System, anchors })
+    }
+
     /// The same for another name, with what was read already.
     pub fn for_name(&self, name: Option<&Host>) -> Result<Self, ProbeError> {
         let server_name = name.map(|name| server_name(None, name)).transpose()?;

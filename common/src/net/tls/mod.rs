@@ -193,6 +193,9 @@ pub trait TlsSession {
     /// The TLS error behind an I/O error of this connection, if it is one.
     fn explain(&self, error: &io::Error) -> Option<ProbeError>;
 
+    /// The certificates that the peer showed, in DER, its own first.
+    fn chain(&self) -> Vec<Vec<u8>>;
+
     /// What an exchange inside the connection can be tied to: `tls-exporter` (RFC 9266) under
     /// TLS 1.3, `tls-server-end-point` (RFC 5929 section 4) before. `None` when the
     /// certificate's signature has no digest for it.

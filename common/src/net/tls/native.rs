@@ -226,6 +226,11 @@ impl TlsSession for Session {
         error.get_ref()?.downcast_ref().map(tls_error)
     }
 
+    fn chain(&self) -> Vec<Vec<u8>> {
+        let shown = self.0.ssl().peer_cert_chain();
+        shown.into_iter().flatten().filter_map(|one| one.to_der().ok()).collect()
+    }
+
     #[cfg(feature = "sasl")]
     fn channel_binding(&self) -> Option<ChannelBinding> {
         let ssl = self.0.ssl();

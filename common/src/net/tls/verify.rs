@@ -56,6 +56,11 @@ impl Anchors {
         Ok(anchors)
     }
 
+    /// One certificate, whoever calls it an authority.
+    pub(super) fn of(certificate: CertificateDer<'static>) -> Self {
+        Self::new(vec![certificate], "the authority given".to_owned())
+    }
+
     fn new(certificates: Vec<CertificateDer<'static>>, source: String) -> Self {
         let roots = certificates
             .iter()

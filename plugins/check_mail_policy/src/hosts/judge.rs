@@ -1,0 +1,158 @@
+//! What can be said of the hosts without asking for DANE or MTA-STS: where nothing could be looked
+//! at, and what they serve.
+
+use common::net::dns::{Route, Target};
+use common::net::smtp::{Step, Stop};
+use common::net::{Family, Phase, Trouble};
+use common::plugin::{Run, judge_stop};
+use common::report::{Finding, Report, State, quote, some};
+
+use super::{Hosts, Visit};
+use crate::CheckMailPolicy;
+
+/// Judges the way to the hosts, and says where there was nothing to look at.
+pub(crate) fn judge_hosts(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
+    let domain = &options.domain;
+    match &hosts.mail.route {
+        Route::Unanswered(outcome) => {
+            let text = format!("{domain} MX: {outcome}");
+            report.find("mx_open", options.state_of(outcome), text);
+        }
+        Route::Null => report.note("null_mx", format!("{domain} takes no mail (null MX, RFC 7505)")),
+        Route::Nowhere | Route::NoDomain => {
+            let text = format!("{domain} has neither MX records nor an address: no mail gets there");
+            report.find("no_mx", State::Critical, text);
+        }
+        Route::Listed | Route::Implicit => judge_each(options, hosts, run, report),
+    }
+}
+
+fn judge_each(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
+    for host in &hosts.mail.hosts {
+        let name = quote(&host.host);
+        match &host.target {
+            Target::Root | Target::Literal(_) | Target::Unspeakable => {
+                let text = format!("the MX record names {name}, which is no host name");
+                report.find("mx_host", State::Warning, text);
+            }
+            Target::LeftOut => {
+                report.find(
+                    "mx_host",
+                    State::Unknown,
+                    format!("{name} was not looked up, there are too many"),
+                );
+            }
+            Target::Name { .. } => {
+                if let Some((kind, outcome)) = host.unanswered() {
+                    let state = options.state_of(outcome);
+                    report.find("mx_host", state, format!("{} {kind}: {outcome}", host.host));
+                } else if host.has_no_address() {
+                    report.find("mx_host", State::Warning, format!("{} has no address", host.host));
+                }
+            }
+        }
+    }
+    if hosts.mail.left_out > 0 || hosts.untried > 0 {
+        let (records, addresses) = (hosts.mail.left_out, hosts.untried);
+        let text = format!("too much to look at: {records} MX records, {addresses} addresses left out");
+        report.find("left_out", State::Unknown, text);
+    }
+    let Some(visits) = &hosts.visits else { return };
+    for visit in visits {
+        judge_access(visit, run, report);
+    }
+    // What was not found cannot be said to be well: no visit at all is not good news.
+    if visits.is_empty() && !report.findings().iter().any(|finding| finding.id.starts_with("mx_host")) {
+        report.find("mx_host", State::Unknown, "no mail exchanger has an address that could be visited");
+    }
+}
+
+/// A conversation that ended before there was a certificate, and not because of TLS.
+fn judge_access(visit: &Visit, run: &Run, report: &mut Report) {
+    let Some(stop) = visit.stop.as_ref().filter(|_| visit.tls_problem().is_none()) else { return };
+    let finding = judge_stop(stop, &visit.opening, run);
+    let text = format!("cannot look at the certificate of {}: {}", visit.place(), finding.text);
+    let state = if finding.id == "timeout" { finding.state } else { State::Unknown };
+    let finding = Finding { text, state, ..finding };
+    report.add(finding);
+}
+
+/// Certificates as MTA-STS wants them: for the host's name, from an authority we know (RFC 8461
+/// section 4.2). `failing` is the state of a host that is not: its mail is lost, or will be.
+pub(crate) fn judge_served(
+    hosts: &Hosts,
+    failing: State,
+    is_listed: impl Fn(&str) -> bool,
+    report: &mut Report,
+) {
+    let visits = || hosts.visits.iter().flatten().filter(|visit| is_listed(&visit.host));
+    let mut well = 0;
+    for visit in visits() {
+        let distrust =
+            visit.opening.tls.as_ref().filter(|_| visit.stop.is_none()).and_then(|tls| tls.distrust());
+        let problem = visit.tls_problem().or_else(|| distrust.map(str::to_owned));
+        match problem {
+            Some(problem) => {
+                let text =
+                    format!("{}: {problem}, while the MTA-STS policy wants it verified", visit.place());
+                report.find("sts_certificate", failing, text);
+            }
+            None if visit.stop.is_none() => well += 1,
+            None => {}
+        }
+    }
+    if well > 0 {
+        let text = format!("{well} of {} certificates are as MTA-STS wants them", visits().count());
+        report.find("sts_certificates", State::Ok, text);
+    }
+}
+
+impl Visit {
+    /// Host and address for a sentence.
+    pub(crate) fn place(&self) -> String {
+        format!("{} ({})", self.host, self.address)
+    }
+
+    /// Why there is no TLS, where the host is there and it is TLS that fails.
+    pub(crate) fn tls_problem(&self) -> Option<String> {
+        match self.stop.as_ref()? {
+            Stop::StarttlsNotOffered => Some("STARTTLS is not offered".to_owned()),
+            stop @ Stop::Refused(step, said) => {
+                let is_tls = *step == Step::Starttls && said.class() == 5;
+                is_tls.then(|| stop.to_string())
+            }
+            stop @ Stop::Injected(_) => Some(stop.to_string()),
+            Stop::Failed(error) => {
+                let is_tls = error.phase == Phase::NegotiatingTls && error.trouble == Trouble::Tls;
+                is_tls.then(|| error.text.clone())
+            }
+            Stop::Untrusted => None,
+        }
+    }
+}
+
+/// The names of the hosts that a sender may turn to.
+pub(crate) fn named(hosts: &Hosts) -> Vec<&str> {
+    let is_name =
+        |target: &Target| !matches!(target, Target::Root | Target::Literal(_) | Target::Unspeakable);
+    hosts.mail.hosts.iter().filter(|host| is_name(&host.target)).map(|host| host.host.as_str()).collect()
+}
+
+/// What `-v` shows.
+pub(crate) fn describe_hosts(hosts: &Hosts, report: &mut Report) {
+    for host in &hosts.mail.hosts {
+        let addresses: Vec<String> = host.addresses(Family::Any).map(|address| address.to_string()).collect();
+        report.context(1, format!("MX {} {}: {}", host.preference, host.host, some(&addresses, 8)));
+    }
+    for visit in hosts.visits.iter().flatten() {
+        for (record, verdict) in &visit.matches {
+            report.context(1, format!("{} TLSA {record}: {verdict}", visit.place()));
+        }
+        for one in visit.opening.tls.iter().flat_map(|tls| &tls.chain) {
+            report.context(2, format!("{}: {} issued by {}", visit.place(), one.subject, one.issuer));
+        }
+        for line in &visit.opening.transcript {
+            report.context(3, line.clone());
+        }
+    }
+}
