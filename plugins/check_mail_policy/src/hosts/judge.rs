@@ -73,8 +73,9 @@ fn judge_access(visit: &Visit, run: &Run, report: &mut Report) {
     let finding = judge_stop(stop, &visit.opening, run);
     let text = format!("cannot look at the certificate of {}: {}", visit.place(), finding.text);
     let state = if finding.id == "timeout" { finding.state } else { State::Unknown };
-    let finding = Finding { text, state, ..finding };
-    report.add(finding);
+    let hint =
+        "-4 or -6 leaves out a family that this machine does not reach, --no-connect all hosts".to_owned();
+    report.add(Finding { text, state, hint: finding.hint.clone().or(Some(hint)), ..finding });
 }
 
 /// Certificates as MTA-STS wants them: for the host's name, from an authority we know (RFC 8461

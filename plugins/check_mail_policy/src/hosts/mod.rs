@@ -196,3 +196,6 @@ impl Visit {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
