@@ -13,6 +13,12 @@ mod options;
 mod probe;
 mod seen;
 
+#[doc(hidden)]
+pub mod fuzz {
+    //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
+    pub use crate::http::{MOST_BODY, Response, Rest};
+}
+
 use std::net::SocketAddr;
 
 use clap::Parser;

@@ -10,7 +10,7 @@ use common::report::Report;
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
-use crate::hosts::probe_hosts;
+use crate::hosts::{Hosts, probe_hosts};
 use crate::https::{Fetched, Place};
 use crate::seen::Seen;
 
@@ -19,37 +19,49 @@ const MOST_QUESTIONS: usize = 1000;
 /// Records kept of one answer.
 const MOST_RECORDS: usize = 100;
 
-/// Looks and takes down what there is: the records and the policy, and beside them the hosts.
+/// The records, and the policy that one of them announces.
+type Records = (Answers, Option<Fetched>);
+
+/// Looks and takes down what there is.
 pub(crate) fn probe(options: &CheckMailPolicy, deadline: &Deadline) -> Result<Seen, ProbeError> {
     let upstream = upstream(&options.dns.resolver)?;
     let judge = ChainJudge::new(&options.connect.trust(), None)?;
-    let apart = deadline.apart();
-    let (records, hosts) = thread::scope(|scope| {
-        let visit = || probe_hosts(options, &upstream, &judge, &apart);
-        let hosts =
-            match options.wants_hosts() {
-                true => Some(thread::Builder::new().spawn_scoped(scope, visit).map_err(|error| {
-                    ProbeError::local(format!("cannot start a thread: {}", cause(&error)))
-                })?),
-                false => None,
-            };
-        let records = probe_records(options, &upstream, &judge, deadline);
-        let panicked = |_| ProbeError::new(Trouble::Internal, Phase::Querying, "a thread ended early");
-        let hosts = hosts.map(|hosts| hosts.join().map_err(panicked)?).transpose();
-        Ok((records?, hosts?))
-    })?;
-    let (answers, policy) = records;
+    let ((answers, policy), hosts) = if options.wants_hosts() {
+        probe_both(options, &upstream, &judge, deadline)?
+    } else {
+        (probe_records(options, &upstream, &judge, deadline)?, None)
+    };
     let cut_short = deadline.left().is_zero().then(|| deadline.timeout());
     Ok(Seen { answers, hosts, policy, cut_short })
 }
 
-/// The records, and what one of them points to.
+/// The records, and beside them the hosts.
+fn probe_both(
+    options: &CheckMailPolicy,
+    upstream: &Upstream,
+    judge: &ChainJudge,
+    deadline: &Deadline,
+) -> Result<(Records, Option<Hosts>), ProbeError> {
+    let apart = deadline.apart();
+    thread::scope(|scope| -> Result<(Records, Option<Hosts>), ProbeError> {
+        let visit = || probe_hosts(options, upstream, judge, &apart);
+        let hosts = thread::Builder::new()
+            .spawn_scoped(scope, visit)
+            .map_err(|error| ProbeError::local(format!("cannot start a thread: {}", cause(&error))))?;
+        let records = probe_records(options, upstream, judge, deadline);
+        let ended = |_| ProbeError::new(Trouble::Internal, Phase::Querying, "a thread ended early");
+        let hosts = hosts.join().map_err(ended)??;
+        Ok((records?, Some(hosts)))
+    })
+}
+
+/// The records round by round, and then the policy.
 fn probe_records(
     options: &CheckMailPolicy,
     upstream: &Upstream,
     judge: &ChainJudge,
     deadline: &Deadline,
-) -> Result<(Answers, Option<Fetched>), ProbeError> {
+) -> Result<Records, ProbeError> {
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
     let answers = ask_rounds(options, upstream, &settings, deadline)?;
     let policy = options.policy_place(&answers).map(|(host, addresses)| {

@@ -15,6 +15,7 @@
 pub mod arp_frame;
 pub mod arp_netlink;
 pub mod dns_message;
+pub mod http_response;
 pub mod ini;
 pub mod mx_verdict;
 pub mod mysql_check_rows;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("arp_frame", arp_frame::run),
     ("arp_netlink", arp_netlink::run),
     ("dns_message", dns_message::run),
+    ("http_response", http_response::run),
     ("ini", ini::run),
     ("mx_verdict", mx_verdict::run),
     ("mysql_check_rows", mysql_check_rows::run),

@@ -133,6 +133,7 @@ fn mail(choices: &mut Choices<'_>) -> Value {
         "hosts": hosts,
         "aliases": choices.of(&[&[][..], &["alias.example.org"]]),
         "authoritative": choices.below(2) == 1,
+        "authenticated": false,
         "server": null,
         "time": choices.of(&[None, Some(())]).map(|()| json!({ "secs": 0, "nanos": 1_000_000 })),
     })
@@ -157,6 +158,7 @@ fn lookup(choices: &mut Choices<'_>) -> Value {
         "ttl": choices.of(&[None, Some(300), Some(1)]),
         "aliases": choices.of(&[&[][..], &[], &["b.example.org"]]),
         "authoritative": choices.below(2) == 1,
+        "authenticated": false,
         "without": without,
     })
 }
