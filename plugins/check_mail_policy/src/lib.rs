@@ -5,9 +5,17 @@
 //! DNS trouble is never taken for a missing record: what was not answered is UNKNOWN.
 
 mod answers;
+mod bimi;
+mod dkim;
+mod dmarc;
+mod lookup;
 mod options;
+mod place;
 mod probe;
 mod seen;
+mod tags;
+#[cfg(test)]
+mod testing;
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
@@ -46,10 +54,24 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[];
+    const METRICS: &'static [Metric] = &[dkim::DKIM_BITS];
     const CONDITIONS: &'static [(Condition, State)] =
         &[(Condition::Unreachable, State::Unknown), (Condition::Timeout, State::Unknown)];
-    const STATES: &'static [(State, &'static str)] = &[];
+    const STATES: &'static [(State, &'static str)] = &[
+        (State::Ok, "every record that was looked at is there, right and strict enough"),
+        (State::Warning, "DKIM: an RSA key below 2048 or above 4096 bits, t=y, a bare RSAPublicKey"),
+        (
+            State::Critical,
+            "DKIM: no key or several, a revoked or broken one, RSA below 1024 bits, no use for mail",
+        ),
+        (
+            State::Warning,
+            "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody",
+        ),
+        (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
+        (State::Warning, "BIMI: no record (--bimi), several, a broken one, DMARC too weak for a logo"),
+        (State::Unknown, "a question that no name server answered, wrong options, timeout (--timeout-state)"),
+    ];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     type Seen = Seen;
 
@@ -86,7 +108,9 @@ impl Plugin for CheckMailPolicy {
 impl CheckMailPolicy {
     /// What can be said by name servers' answers alone. The probe asks what this wants to know.
     fn judge_records(&self, answers: &Answers, report: &mut Report) {
-        let _ = (answers, report);
+        dkim::judge(self, answers, report);
+        dmarc::judge(self, answers, report);
+        bimi::judge(self, answers, report);
     }
 
     /// The state of a question without an answer.
