@@ -8,7 +8,9 @@ mod answers;
 mod bimi;
 mod dkim;
 mod dmarc;
+mod fields;
 mod lookup;
+mod mta_sts;
 mod options;
 mod place;
 mod probe;
@@ -16,6 +18,13 @@ mod seen;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod tls_rpt;
+
+#[doc(hidden)]
+pub mod fuzz {
+    //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
+    pub use crate::mta_sts::{Mode, Policy, PolicyError, judge_policy};
+}
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
@@ -54,7 +63,7 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[dkim::DKIM_BITS];
+    const METRICS: &'static [Metric] = &[dkim::DKIM_BITS, mta_sts::STS_MAX_AGE];
     const CONDITIONS: &'static [(Condition, State)] =
         &[(Condition::Unreachable, State::Unknown), (Condition::Timeout, State::Unknown)];
     const STATES: &'static [(State, &'static str)] = &[
@@ -69,6 +78,14 @@ impl Plugin for CheckMailPolicy {
             "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody",
         ),
         (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
+        (
+            State::Warning,
+            "MTA-STS: max_age below a day or above a year, with mode testing an exchanger not named",
+        ),
+        (State::Critical, "MTA-STS: no record (--mta-sts), several or a broken one, no valid policy"),
+        (State::Critical, "MTA-STS: with mode enforce an exchanger that the policy does not name"),
+        (State::Warning, "no TLS-RPT record (--tlsrpt): nothing is lost but reports"),
+        (State::Critical, "several TLS-RPT records, or one that senders cannot use"),
         (State::Warning, "BIMI: no record (--bimi), several, a broken one, DMARC too weak for a logo"),
         (State::Unknown, "a question that no name server answered, wrong options, timeout (--timeout-state)"),
     ];
@@ -110,6 +127,8 @@ impl CheckMailPolicy {
     fn judge_records(&self, answers: &Answers, report: &mut Report) {
         dkim::judge(self, answers, report);
         dmarc::judge(self, answers, report);
+        mta_sts::judge_record(self, answers, report);
+        tls_rpt::judge(self, answers, report);
         bimi::judge(self, answers, report);
     }
 
