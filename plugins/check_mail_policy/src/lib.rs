@@ -5,21 +5,31 @@
 //! DNS trouble is never taken for a missing record: what was not answered is UNKNOWN.
 
 mod answers;
+mod bimi;
 mod dane;
+mod dkim;
+mod dmarc;
+mod fields;
 mod hosts;
 mod http;
 mod https;
+mod lookup;
+mod mta_sts;
 mod options;
+mod place;
 mod probe;
 mod seen;
+mod tags;
+#[cfg(test)]
+mod testing;
+mod tls_rpt;
 
 #[doc(hidden)]
 pub mod fuzz {
     //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
     pub use crate::http::{MOST_BODY, Response, Rest};
+    pub use crate::mta_sts::{Mode, Policy, PolicyError, judge_policy};
 }
-
-use std::net::SocketAddr;
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, SmtpArgs, TimeThresholdArgs, UsageError};
@@ -31,6 +41,7 @@ use common::report::{Condition, Metric, Report, State, Thresholds};
 use answers::Answers;
 use dane::{TLSA, judge_dane};
 use hosts::{describe_hosts, judge_hosts};
+use mta_sts::{StsRecord, judge_fetched};
 use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish};
 
 pub use seen::Seen;
@@ -64,14 +75,36 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[TLSA];
+    const METRICS: &'static [Metric] = &[dkim::DKIM_BITS, mta_sts::STS_MAX_AGE, TLSA];
     const CONDITIONS: &'static [(Condition, State)] = &[
         (Condition::Unreachable, State::Unknown),
         (Condition::Timeout, State::Unknown),
         (Condition::Protocol, State::Unknown),
         (Condition::Temporary, State::Unknown),
     ];
-    const STATES: &'static [(State, &'static str)] = &[];
+    const STATES: &'static [(State, &'static str)] = &[
+        (State::Ok, "every record that was looked at is there, right and strict enough"),
+        (State::Warning, "DKIM: an RSA key below 2048 or above 4096 bits, t=y, a bare RSAPublicKey"),
+        (
+            State::Critical,
+            "DKIM: no key or several, a revoked or broken one, RSA below 1024 bits, no use for mail",
+        ),
+        (
+            State::Warning,
+            "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody",
+        ),
+        (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
+        (
+            State::Warning,
+            "MTA-STS: max_age below a day or above a year, with mode testing an exchanger not named",
+        ),
+        (State::Critical, "MTA-STS: no record (--mta-sts), several or a broken one, no valid policy"),
+        (State::Critical, "MTA-STS: with mode enforce an exchanger that the policy does not name"),
+        (State::Warning, "no TLS-RPT record (--tlsrpt): nothing is lost but reports"),
+        (State::Critical, "several TLS-RPT records, or one that senders cannot use"),
+        (State::Warning, "BIMI: no record (--bimi), several, a broken one, DMARC too weak for a logo"),
+        (State::Unknown, "a question that no name server answered, wrong options, timeout (--timeout-state)"),
+    ];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     type Seen = Seen;
 
@@ -97,31 +130,35 @@ impl Plugin for CheckMailPolicy {
 
     fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
         let mut report = Report::new();
-        self.judge_records(&seen.answers, &mut report);
-        if let Some(hosts) = &seen.hosts {
+        let announced = self.judge_records(&seen.answers, &mut report);
+        if let Some(hosts) = seen.hosts.as_ref().filter(|_| self.records.dane || announced.is_some()) {
             judge_hosts(self, hosts, run, &mut report);
-            if self.records.dane {
-                judge_dane(self, hosts, &mut report);
-            }
-            describe_hosts(hosts, &mut report);
+        }
+        if let Some(hosts) = seen.hosts.as_ref().filter(|_| self.records.dane) {
+            judge_dane(self, hosts, &mut report);
+        }
+        if announced.is_some() {
+            judge_fetched(self, seen, run, &mut report);
         }
         if let Some(error) = &seen.cut_short {
             report.add(finding_of(error, &run.states));
+        }
+        if let Some(hosts) = &seen.hosts {
+            describe_hosts(hosts, &mut report);
         }
         report
     }
 }
 
 impl CheckMailPolicy {
-    /// What can be said by name servers' answers alone. The probe asks what this wants to know.
-    fn judge_records(&self, answers: &Answers, report: &mut Report) {
-        let _ = (answers, report);
-    }
-
-    /// The host of the MTA-STS policy and its addresses, where the domain announces one.
-    fn policy_place(&self, answers: &Answers) -> Option<(DomainName, Vec<SocketAddr>)> {
-        let _ = answers;
-        None
+    /// What can be said by name servers' answers alone, and whether the domain announces a policy
+    /// for MTA-STS. The probe asks what this wants to know.
+    fn judge_records(&self, answers: &Answers, report: &mut Report) -> Option<StsRecord> {
+        dkim::judge(self, answers, report);
+        dmarc::judge(self, answers, report);
+        tls_rpt::judge(self, answers, report);
+        bimi::judge(self, answers, report);
+        mta_sts::judge_record(self, answers, report)
     }
 
     /// Whether the mail exchangers matter.

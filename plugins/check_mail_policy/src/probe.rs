@@ -12,6 +12,7 @@ use crate::CheckMailPolicy;
 use crate::answers::Answers;
 use crate::hosts::{Hosts, probe_hosts};
 use crate::https::{Fetched, Place};
+use crate::mta_sts::policy_place;
 use crate::seen::Seen;
 
 /// Questions in all: a tree of SPF records that is right has a few dozen.
@@ -64,7 +65,7 @@ fn probe_records(
 ) -> Result<Records, ProbeError> {
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
     let answers = ask_rounds(options, upstream, &settings, deadline)?;
-    let policy = options.policy_place(&answers).map(|(host, addresses)| {
+    let policy = policy_place(options, &answers).map(|(host, addresses)| {
         let place = Place { host: &host, addresses: &addresses, path: "/.well-known/mta-sts.txt" };
         Fetched::fetch(&place, judge, deadline)
     });
@@ -85,6 +86,7 @@ fn ask_rounds(
     let mut answers = Answers::default();
     loop {
         options.judge_records(&answers, &mut Report::new());
+        policy_place(options, &answers);
         let mut wanted = answers.take_wanted();
         wanted.truncate(MOST_QUESTIONS.saturating_sub(answers.len()));
         if wanted.is_empty() || deadline.left().is_zero() {

@@ -84,6 +84,14 @@ impl CertificateDetails {
 }
 
 impl KeySeen {
+    /// Reads a key that stands for itself (SubjectPublicKeyInfo in DER, RFC 5280 section 4.1);
+    /// `None` when it is none, or when more follows.
+    #[must_use]
+    pub fn from_spki(der: &[u8]) -> Option<Self> {
+        let (rest, key) = SubjectPublicKeyInfo::from_der(der).ok()?;
+        rest.is_empty().then(|| Self::of(&key))
+    }
+
     fn of(key: &SubjectPublicKeyInfo<'_>) -> Self {
         let oid = identifier(&key.algorithm.algorithm);
         let sha256 = fingerprint(key.raw);
@@ -113,6 +121,14 @@ impl KeySeen {
         };
         Self { kind, name: name.to_owned(), bits, curve, sha256 }
     }
+}
+
+/// Length in bits of the modulus of a bare RSAPublicKey (RFC 8017 appendix A.1.1), which does not
+/// say what it is; `None` when it is none, or when more follows.
+#[must_use]
+pub fn bare_rsa_bits(der: &[u8]) -> Option<u32> {
+    let (rest, key) = RSAPublicKey::from_der(der).ok()?;
+    rest.is_empty().then(|| length(key.modulus))
 }
 
 /// An RSA key in numbers, big-endian.
@@ -230,10 +246,29 @@ mod tests {
         assert!(!signed(Some("SHA-256")).has_weak_hash() && !signed(None).has_weak_hash());
     }
 
+    /// 2^63 + 1 and 65537.
+    const BARE: [u8; 18] = [48, 16, 2, 9, 0, 0x80, 0, 0, 0, 0, 0, 0, 1, 2, 3, 1, 0, 1];
+
+    #[test]
+    fn keys_are_read_without_a_certificate() {
+        let algorithm = [48, 13, 6, 9, 42, 134, 72, 134, 247, 13, 1, 1, 1, 5, 0];
+        let mut spki = [&[48, 36][..], &algorithm, &[3, 19, 0], &BARE].concat();
+        let key = KeySeen::from_spki(&spki).unwrap();
+        assert_eq!((key.kind, key.name.as_str(), key.bits), (KeyKind::Rsa, "RSA", Some(64)));
+        assert_eq!(KeySeen::from_spki(&BARE), None);
+        spki.push(0);
+        assert_eq!(KeySeen::from_spki(&spki), None, "more follows");
+        assert_eq!(bare_rsa_bits(&BARE), Some(64));
+        assert_eq!(bare_rsa_bits(&[&BARE[..], &[0]].concat()), None, "more follows");
+    }
+
     proptest! {
         #[test]
         fn no_bytes_are_too_much(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             prop_assert_eq!(CertificateDetails::parse(&bytes), None);
+            let most = u32::try_from(bytes.len()).unwrap() * 8;
+            prop_assert!(bare_rsa_bits(&bytes).is_none_or(|bits| bits <= most));
+            prop_assert!(KeySeen::from_spki(&bytes).is_none_or(|key| !key.name.is_empty()));
         }
     }
 }

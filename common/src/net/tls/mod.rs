@@ -37,7 +37,7 @@ use crate::proto::text::decode;
 pub use algorithms::{key_names, signature_names};
 pub use captured::{ChainJudge, JudgedChain, fetch_chain};
 pub use certificate::CertificateSeen;
-pub use details::{CertificateDetails, KeyKind, KeySeen, RsaKey, SignatureSeen};
+pub use details::{CertificateDetails, KeyKind, KeySeen, RsaKey, SignatureSeen, bare_rsa_bits};
 
 /// Which library speaks TLS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
