@@ -8,6 +8,7 @@ mod answers;
 mod options;
 mod probe;
 mod seen;
+mod spf;
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
@@ -46,10 +47,10 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[];
+    const METRICS: &'static [Metric] = &[spf::SPF_LOOKUPS, spf::SPF_VOIDS];
     const CONDITIONS: &'static [(Condition, State)] =
         &[(Condition::Unreachable, State::Unknown), (Condition::Timeout, State::Unknown)];
-    const STATES: &'static [(State, &'static str)] = &[];
+    const STATES: &'static [(State, &'static str)] = spf::STATES;
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     type Seen = Seen;
 
@@ -66,7 +67,7 @@ impl Plugin for CheckMailPolicy {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
-        Ok(())
+        self.spf.check()
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
@@ -86,7 +87,7 @@ impl Plugin for CheckMailPolicy {
 impl CheckMailPolicy {
     /// What can be said by name servers' answers alone. The probe asks what this wants to know.
     fn judge_records(&self, answers: &Answers, report: &mut Report) {
-        let _ = (answers, report);
+        self.judge_spf(answers, report);
     }
 
     /// The state of a question without an answer.
