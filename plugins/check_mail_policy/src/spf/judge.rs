@@ -88,8 +88,10 @@ impl CheckMailPolicy {
                             Link::Redirect => ("redirects to", "6.1"),
                         };
                         let text = format!(
-                            "SPF of {} {does} {}, which has none: {outcome} (RFC 7208 section {section})",
-                            parent.domain, node.domain,
+                            "SPF of {} {does} {}, which has none{} (RFC 7208 section {section})",
+                            parent.domain,
+                            node.domain,
+                            if outcome.records().is_empty() { format!(": {outcome}") } else { String::new() },
                         );
                         findings.add("spf_nowhere", State::Critical, text);
                     }
