@@ -1,5 +1,6 @@
 //! Records as name servers give them, and what is made of them.
 
+mod check_host;
 mod rounds;
 mod states;
 mod suite;
