@@ -19,6 +19,8 @@ mod options;
 mod place;
 mod probe;
 mod seen;
+mod spf;
+mod states;
 mod tags;
 #[cfg(test)]
 mod testing;
@@ -39,7 +41,7 @@ use common::proto::dns::{DomainName, Outcome};
 use common::report::{Condition, Metric, Report, State, Thresholds};
 
 use answers::Answers;
-use dane::{TLSA, judge_dane};
+use dane::judge_dane;
 use hosts::{describe_hosts, judge_hosts};
 use mta_sts::{StsRecord, judge_fetched};
 use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish};
@@ -75,36 +77,10 @@ pub struct CheckMailPolicy {
 
 impl Plugin for CheckMailPolicy {
     const NAME: &'static str = "check_mail_policy";
-    const METRICS: &'static [Metric] = &[dkim::DKIM_BITS, mta_sts::STS_MAX_AGE, TLSA];
-    const CONDITIONS: &'static [(Condition, State)] = &[
-        (Condition::Unreachable, State::Unknown),
-        (Condition::Timeout, State::Unknown),
-        (Condition::Protocol, State::Unknown),
-        (Condition::Temporary, State::Unknown),
-    ];
-    const STATES: &'static [(State, &'static str)] = &[
-        (State::Ok, "every record that was looked at is there, right and strict enough"),
-        (State::Warning, "DKIM: an RSA key below 2048 or above 4096 bits, t=y, a bare RSAPublicKey"),
-        (
-            State::Critical,
-            "DKIM: no key or several, a revoked or broken one, RSA below 1024 bits, no use for mail",
-        ),
-        (
-            State::Warning,
-            "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody",
-        ),
-        (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
-        (
-            State::Warning,
-            "MTA-STS: max_age below a day or above a year, with mode testing an exchanger not named",
-        ),
-        (State::Critical, "MTA-STS: no record (--mta-sts), several or a broken one, no valid policy"),
-        (State::Critical, "MTA-STS: with mode enforce an exchanger that the policy does not name"),
-        (State::Warning, "no TLS-RPT record (--tlsrpt): nothing is lost but reports"),
-        (State::Critical, "several TLS-RPT records, or one that senders cannot use"),
-        (State::Warning, "BIMI: no record (--bimi), several, a broken one, DMARC too weak for a logo"),
-        (State::Unknown, "a question that no name server answered, wrong options, timeout (--timeout-state)"),
-    ];
+    const METRICS: &'static [Metric] =
+        &[spf::SPF_LOOKUPS, spf::SPF_VOIDS, dkim::DKIM_BITS, mta_sts::STS_MAX_AGE, dane::TLSA];
+    const CONDITIONS: &'static [(Condition, State)] = states::CONDITIONS;
+    const STATES: &'static [(State, &'static str)] = states::STATES;
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
     type Seen = Seen;
 
@@ -121,7 +97,7 @@ impl Plugin for CheckMailPolicy {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
-        Ok(())
+        self.spf.check()
     }
 
     fn probe(&self, deadline: &Deadline) -> Result<Seen, ProbeError> {
@@ -154,6 +130,7 @@ impl CheckMailPolicy {
     /// What can be said by name servers' answers alone, and whether the domain announces a policy
     /// for MTA-STS. The probe asks what this wants to know.
     fn judge_records(&self, answers: &Answers, report: &mut Report) -> Option<StsRecord> {
+        self.judge_spf(answers, report);
         dkim::judge(self, answers, report);
         dmarc::judge(self, answers, report);
         tls_rpt::judge(self, answers, report);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use common::cli::UsageError;
 use common::net::tls::Trust;
 use common::proto::dns::DomainName;
 use common::proto::smtp::Mailbox;
@@ -52,6 +53,21 @@ pub(crate) struct SpfArgs {
     /// State when there is no SPF record
     #[arg(long, value_name = "STATE", default_value = "critical")]
     pub(crate) spf_missing: State,
+    /// WARNING from so many of the 10 lookups on; 11 for never
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=11))]
+    pub(crate) spf_lookups_warning: u8,
+}
+
+impl SpfArgs {
+    /// What clap cannot say.
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        match &self.sender {
+            Some(sender) if sender.domain().is_none() && sender.path() != "<>" => {
+                Err(UsageError::new("--sender", "has no domain, whose record would be asked"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is wanted of the others.

@@ -40,7 +40,9 @@ impl Packet {
     ///
     /// The name was checked when it was made; what hickory refuses all the same is `Err`.
     pub fn new(question: &Question, id: u16, recurse: bool) -> Result<Self, String> {
-        let name = Name::from_ascii(question.name.absolute()).map_err(|error| error.to_string())?;
+        // As labels, not as text: SPF and DKIM ask for names that no host has (RFC 2181 section 11).
+        let labels = question.name.as_str().split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+        let name = Name::from_labels(labels).map_err(|error| error.to_string())?;
         let kind = question.kind.code();
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = recurse;
@@ -257,7 +259,7 @@ fn record_of(record: &hickory_proto::rr::Record) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::dns::Kind;
+    use crate::proto::dns::{DomainName, Kind};
     use hickory_proto::rr::Record as WireRecord;
     use hickory_proto::rr::rdata;
     use proptest::prelude::*;
@@ -287,6 +289,19 @@ mod tests {
             Heard::Answer(answer) => Some(answer.outcome),
             _ => None,
         }
+    }
+
+    #[test]
+    fn names_that_no_host_has_are_asked_for_as_they_stand() {
+        for labels in ["joe+x._spf", "a:b/c", "two words", "-", "a\"b"] {
+            let name = DomainName::root().child(&format!("{labels}.example")).unwrap();
+            let bytes = Packet::new(&Question { name, kind: Kind::A }, 7, true).unwrap().bytes;
+            let first = labels.split('.').next().unwrap().as_bytes();
+            assert_eq!(usize::from(bytes[HEADER]), first.len());
+            assert!(bytes[HEADER + 1..].starts_with(first), "{labels}");
+        }
+        let root = Question { name: DomainName::root(), kind: Kind::Ns };
+        assert_eq!(Packet::new(&root, 7, true).unwrap().bytes.len(), HEADER + 1 + 4);
     }
 
     #[test]

@@ -38,11 +38,6 @@ impl DomainName {
         }
     }
 
-    /// The name with its last dot, as hickory wants absolute names.
-    pub(super) fn absolute(&self) -> String {
-        format!("{}.", self.0)
-    }
-
     /// A name below this one; `None` when it would be too long.
     #[must_use]
     pub fn child(&self, labels: &str) -> Option<Self> {
@@ -184,7 +179,7 @@ mod tests {
     #[test]
     fn the_root_is_above_all() {
         let root = DomainName::root();
-        assert_eq!((root.to_string().as_str(), root.absolute().as_str()), (".", "."));
+        assert_eq!(root.to_string(), ".");
         assert_eq!((root.child("org"), root.parent()), (Some(name("org")), None));
         assert!(name("a.org").is_within(&root) && root.is_within(&root));
         assert!(name("a.org").is_within(&name("org")) && name("org").is_within(&name("org")));

@@ -1,0 +1,48 @@
+//! Which of the texts at a name is its record (RFC 7208 sections 4.4 and 4.5).
+
+use common::proto::dns::{DomainName, Kind, Outcome};
+
+use super::record::is_record;
+use crate::answers::Answers;
+
+/// What a name publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Published<'a> {
+    /// One record, not yet read.
+    Record(&'a str),
+    /// None, though all was answered.
+    Missing(&'a Outcome),
+    /// So many, which is one too many at least.
+    Several(usize),
+    /// Nobody knows.
+    Open(&'a Outcome),
+}
+
+/// The record of a name, among its texts.
+pub(super) fn published<'a>(answers: &'a Answers, name: &DomainName) -> Published<'a> {
+    let texts = match answers.texts(name) {
+        Ok(texts) => texts,
+        Err(outcome) => return Published::Open(outcome),
+    };
+    let mut records = texts.into_iter().filter(|text| is_record(text));
+    match (records.next(), records.count()) {
+        (None, _) => Published::Missing(&answers.get(name, Kind::Txt).outcome),
+        (Some(record), 0) => Published::Record(record),
+        (Some(_), more) => Published::Several(1 + more),
+    }
+}
+
+/// Texts that somebody meant as a record, and that nobody reads as one.
+pub(super) fn lookalikes<'a>(answers: &'a Answers, name: &DomainName) -> Vec<&'a str> {
+    let texts = answers.texts(name).unwrap_or_default();
+    texts.into_iter().filter(|text| !is_record(text) && looks_like_one(text)).collect()
+}
+
+fn looks_like_one(text: &str) -> bool {
+    let begins = text.trim_start_matches(|c: char| c.is_whitespace() || "\"'\\\u{feff}\u{a0}".contains(c));
+    let bare: String = begins.chars().filter(|c| !c.is_whitespace()).take(5).collect();
+    ["v=spf", "spf2.", "spf1", "spf=", "v:spf", "v1=sp"].iter().any(|mark| {
+        let front = bare.get(..mark.len());
+        front.is_some_and(|front| front.eq_ignore_ascii_case(mark))
+    })
+}
