@@ -1,5 +1,10 @@
 //! The scripted responder does what a test tells it to, and keeps a record of the queries.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read};
