@@ -11,6 +11,7 @@
 //! | [`smtpd`] | an embedded, correct submission server |
 //! | [`exchanger`] | an embedded mail exchanger: a good one, an open relay, a greylister and so on |
 //! | [`client`] | a small SMTP client for the lab's own tests |
+//! | [`policy`] | a domain whose mail policies are in order, with its servers, and what breaks them |
 //! | [`dane`] | TLSA data of a certificate |
 //! | [`https`] | web servers of MTA-STS policies: an embedded one that can be bad, and nginx |
 //! | [`dns`] | a scripted DNS responder and real name servers |
@@ -67,6 +68,7 @@ pub mod opensmtpd;
 pub mod output;
 pub mod peer;
 pub mod plugin;
+pub mod policy;
 pub mod postfix;
 pub mod postfix_mx;
 pub mod postgrey;

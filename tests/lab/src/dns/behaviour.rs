@@ -176,11 +176,14 @@ impl Names {
     /// A zone with these records. Owners are whole names in lower case, without the final dot.
     #[must_use]
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
-        let mut names = Self::default();
-        for record in records {
-            names.records.entry(record.name.clone().unwrap_or_default()).or_default().push(record);
-        }
-        names
+        records.into_iter().fold(Self::default(), Self::record)
+    }
+
+    /// With one record more.
+    #[must_use]
+    pub fn record(mut self, record: Record) -> Self {
+        self.records.entry(record.name.clone().unwrap_or_default()).or_default().push(record);
+        self
     }
 
     /// The same, but what is said about this name and type ([`RecordType::Any`]: every type) is
