@@ -96,6 +96,15 @@ impl Leaf {
         Self::assemble(&certificate, &key, &[])
     }
 
+    /// The same with the certificate of an authority at the end of its chain: the root, which a server
+    /// sends when a TLSA record names it (RFC 7671 section 5.2).
+    #[must_use]
+    pub fn followed_by(mut self, authority: &Authority) -> Self {
+        self.chain_pem.push_str(&authority.ca_pem);
+        self.chain_der.push(authority.ca_der.clone());
+        self
+    }
+
     /// Writes `NAME.pem` (chain) and `NAME.key` (mode as the umask says); returns both paths.
     #[must_use]
     pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {

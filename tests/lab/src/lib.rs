@@ -11,6 +11,9 @@
 //! | [`smtpd`] | an embedded, correct submission server |
 //! | [`exchanger`] | an embedded mail exchanger: a good one, an open relay, a greylister and so on |
 //! | [`client`] | a small SMTP client for the lab's own tests |
+//! | [`policy`] | a domain whose mail policies are in order, with its servers, and what breaks them |
+//! | [`dane`] | TLSA data of a certificate |
+//! | [`https`] | web servers of MTA-STS policies: an embedded one that can be bad, and nginx |
 //! | [`dns`] | a scripted DNS responder and real name servers |
 //! | [`tls_script`] | a scripted TLS endpoint: any version, suite, limit and fault, without cryptography |
 //! | [`tls_servers`] | real TLS servers with the truth about their suites, some behind STARTTLS |
@@ -50,10 +53,12 @@ pub mod browser;
 pub mod certs;
 pub mod client;
 pub mod cost;
+pub mod dane;
 pub mod dns;
 pub mod dovecot;
 pub mod exchanger;
 pub mod exim;
+pub mod https;
 pub mod lmtp;
 pub mod meddler;
 pub mod mysql;
@@ -63,6 +68,7 @@ pub mod opensmtpd;
 pub mod output;
 pub mod peer;
 pub mod plugin;
+pub mod policy;
 pub mod postfix;
 pub mod postfix_mx;
 pub mod postgrey;
@@ -79,6 +85,7 @@ pub mod tls_servers;
 mod acceptor;
 mod census;
 mod host;
+mod http;
 mod sys;
 mod wire;
 

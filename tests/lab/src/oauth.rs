@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::acceptor::Acceptor;
+use crate::http::Head;
 use crate::wire::{Transcript, Wire};
 
 /// The running responder; stops when dropped.
@@ -56,19 +57,13 @@ impl OAuth {
 fn serve(stream: TcpStream, tokens: &BTreeMap<String, String>, seen: &Mutex<Vec<String>>) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut wire = Wire::new(stream, Transcript::default());
-    while let Some(first) = text_line(&mut wire)? {
-        let (mut length, mut bearer) = (0, None);
-        while let Some(line) = text_line(&mut wire)?.filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(':').unwrap_or((&line, ""));
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().unwrap_or(0),
-                "authorization" => bearer = value.trim().strip_prefix("Bearer ").map(str::to_owned),
-                _ => {}
-            }
-        }
+    while let Some(head) = Head::read(&mut wire)? {
+        let length = head.field("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+        let bearer = head.field("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let body = wire.exact(length)?.unwrap_or_default();
-        let (status, answer) = answer(&first, &String::from_utf8_lossy(&body), bearer, tokens);
-        seen.lock().unwrap().push(first);
+        let body = String::from_utf8_lossy(&body);
+        let (status, answer) = answer(&head.first, &body, bearer.map(str::to_owned), tokens);
+        seen.lock().unwrap().push(head.first);
         let text = answer.to_string();
         wire.send(
             format!(
@@ -79,11 +74,6 @@ fn serve(stream: TcpStream, tokens: &BTreeMap<String, String>, seen: &Mutex<Vec<
         )?;
     }
     Ok(())
-}
-
-fn text_line(wire: &mut Wire) -> io::Result<Option<String>> {
-    let line = wire.line()?;
-    Ok(line.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned()))
 }
 
 fn answer(

@@ -357,6 +357,11 @@ impl Peer {
     }
 }
 
+/// Plays a script on a connection that has begun. Where it expects something else than comes, it ends.
+pub(crate) fn play_on(wire: Wire, number: usize, stop: &Stop, script: &Script) {
+    Player { number, wire, stop, record: &Record::default() }.play(script);
+}
+
 /// How the script goes on after a step.
 enum Flow {
     Next,

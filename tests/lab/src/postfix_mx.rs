@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::certs::{Authority, LeafOptions};
+use crate::certs::{Authority, Leaf, LeafOptions};
 use crate::postfix::{HELPERS, basic_parameters, hosts, lines, spawn, write_files, write_queue};
 use crate::postgrey::Postgrey;
 use crate::process::{Daemon, free_port, program, require_root, shared_folder};
@@ -90,12 +90,38 @@ impl Policy {
     }
 }
 
+/// One of several mail exchangers, as [`Policy::Stock`], with a name, an address and a certificate of its
+/// own.
+#[derive(Clone, Debug)]
+pub struct MxHost {
+    /// What it calls itself.
+    pub name: String,
+    /// Where it listens: an address of loopback that no other host has.
+    pub address: IpAddr,
+    /// Its certificate with chain and key; `None`: STARTTLS is not offered.
+    pub leaf: Option<Leaf>,
+}
+
+impl MxHost {
+    /// Service of `master.cf` behind its address. Its files are already in the folder.
+    fn service(&self, base: &Path) -> String {
+        let files = base.join(&self.name).display().to_string();
+        let tls = match self.leaf {
+            Some(_) => format!("-o smtpd_tls_chain_files={files}.key,{files}.pem"),
+            None => "-o smtpd_tls_security_level=none".to_owned(),
+        };
+        format!("- smtpd -o myhostname={} {tls}", self.name)
+    }
+}
+
 /// Wishes for a [`PostfixMx`].
 #[derive(Clone, Debug, Default)]
 pub struct PostfixMxOptions {
     /// Starts postgrey (a third of a second) for [`Policy::Greylisting`]: the time after which it
     /// takes a second attempt, in whole seconds.
     pub postgrey: Option<Duration>,
+    /// Further hosts, all on one port of their own ([`PostfixMx::hosts_port`]).
+    pub hosts: Vec<MxHost>,
     /// Further lines of `main.cf`, by parameter; they replace the lab's own.
     pub main_cf: BTreeMap<String, String>,
 }
@@ -108,6 +134,7 @@ pub struct PostfixMx {
     postgrey: Option<Postgrey>,
     folder: TempDir,
     ports: BTreeMap<Policy, u16>,
+    hosts_port: u16,
     authority: Authority,
     ca_file: PathBuf,
 }
@@ -128,13 +155,25 @@ impl PostfixMx {
         let greylisting = postgrey.as_ref().map(|_| Policy::Greylisting);
         let policies = Policy::ALWAYS.into_iter().chain(greylisting);
         let ports: BTreeMap<_, _> = policies.map(|policy| (policy, free_port())).collect();
+        let hosts_port = free_port();
+        for host in &options.hosts {
+            let _ = host.leaf.as_ref().map(|leaf| leaf.write(base, &host.name));
+        }
         write_queue(base);
         let mut parameters = basic_parameters(base);
         parameters.extend(own_parameters(base));
         parameters.extend(options.main_cf.clone());
-        write_files(base, &lines(&parameters), &master_cf(&ports, postgrey.as_ref()));
-        let daemon = spawn(base, ports.values());
-        Self { daemon, postgrey, folder, ports, authority, ca_file }
+        let mut services = master_cf(&ports, postgrey.as_ref());
+        for host in &options.hosts {
+            let address = SocketAddr::new(host.address, hosts_port);
+            let _ = writeln!(services, "{address} inet n - n - {}", host.service(base));
+        }
+        write_files(base, &lines(&parameters), &services);
+        let mut daemon = spawn(base, ports.values());
+        for host in &options.hosts {
+            daemon.wait_port((host.address, hosts_port).into());
+        }
+        Self { daemon, postgrey, folder, ports, hosts_port, authority, ca_file }
     }
 
     /// Port of a policy.
@@ -153,6 +192,12 @@ impl PostfixMx {
     #[must_use]
     pub fn addr_v6(&self, policy: Policy) -> SocketAddr {
         (Ipv6Addr::LOCALHOST, self.port(policy)).into()
+    }
+
+    /// Port of all [`PostfixMxOptions::hosts`].
+    #[must_use]
+    pub fn hosts_port(&self) -> u16 {
+        self.hosts_port
     }
 
     /// PEM file with the root that signed the certificate.

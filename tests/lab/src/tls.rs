@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, Stream, SupportedProtocolVersion};
 
@@ -59,6 +60,36 @@ pub fn server_with(leaf: &Leaf, versions: Versions, client_ca: Option<&Authority
     };
     let (chain, key) = chain_and_key(leaf);
     Arc::new(builder.with_single_cert(chain, key).expect("key and certificate belong together"))
+}
+
+/// A server that presents to each client the leaf of the name that it asks for, in lower case, and the
+/// first one to all others.
+#[must_use]
+pub fn server_of_names(leaves: &[(&str, &Leaf)]) -> Arc<ServerConfig> {
+    let certified = |(name, leaf): &(&str, &Leaf)| {
+        let (chain, key) = chain_and_key(leaf);
+        let key =
+            CertifiedKey::from_der(chain, key, &provider()).expect("key and certificate belong together");
+        ((*name).to_owned(), Arc::new(key))
+    };
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&Versions::Both.list())
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ByName(leaves.iter().map(certified).collect())));
+    Arc::new(config)
+}
+
+/// Chooses without looking whether name and certificate fit: in the lab they need not.
+#[derive(Debug)]
+struct ByName(Vec<(String, Arc<CertifiedKey>)>);
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let wanted = hello.server_name().map(str::to_ascii_lowercase);
+        let named = self.0.iter().find(|(name, _)| Some(name) == wanted.as_ref());
+        named.or(self.0.first()).map(|(_, key)| Arc::clone(key))
+    }
 }
 
 /// A client that trusts only this authority.

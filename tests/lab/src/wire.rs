@@ -50,6 +50,7 @@ pub(crate) struct Wire {
     /// Decoded bytes not consumed yet.
     input: Vec<u8>,
     transcript: Transcript,
+    server_name: Option<String>,
 }
 
 /// The socket, preceded by what was read beyond the command that started TLS.
@@ -84,7 +85,8 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream, transcript: Transcript) -> Self {
         // Small writes shall leave at once; a failure only costs time.
         let _ = stream.set_nodelay(true);
-        Self { raw: Raw { early: Vec::new(), stream }, tls: None, input: Vec::new(), transcript }
+        let raw = Raw { early: Vec::new(), stream };
+        Self { raw, tls: None, input: Vec::new(), transcript, server_name: None }
     }
 
     pub(crate) fn socket(&self) -> &TcpStream {
@@ -146,12 +148,20 @@ impl Wire {
         self.record(TLS_MARK);
         self.raw.early = std::mem::take(&mut self.input);
         let mut tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-        while tls.is_handshaking() {
+        let mut completed = Ok(());
+        while completed.is_ok() && tls.is_handshaking() {
             // complete_io sends the alert before it returns an error.
-            tls.complete_io(&mut self.raw)?;
+            completed = tls.complete_io(&mut self.raw).map(|_| ());
         }
+        self.server_name = tls.server_name().map(str::to_owned);
+        completed?;
         self.tls = Some(Box::new(tls));
         Ok(())
+    }
+
+    /// The name that the client began TLS with (RFC 6066 section 3), also in vain.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
     }
 
     /// Closes politely: close_notify if TLS is on, then FIN, then reads until the client has

@@ -1,12 +1,17 @@
 //! The scripted responder does what a test tells it to, and keeps a record of the queries.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use lab::dns::client::{Answer, Client, ask, ask_tcp, receive_framed, send_framed};
+use lab::dns::client::{Answer, Client, ask, ask_tcp, ask_validated, receive_framed, send_framed};
 use lab::dns::{
     Behaviour, Dnsbl, Flags, Malformed, Names, Query, Rcode, Rdata, Reaction, Record, RecordType, Responder,
     ResponderOptions, Tcp, TcpPort, Transport, Zones, dnsbl_name, encode_query,
@@ -446,4 +451,83 @@ fn bursts_of_queries_are_all_answered() {
     println!("15360 queries took {:?}", started.elapsed());
     assert_eq!((listed, dns.query_count()), (60, 15_360));
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+}
+
+#[test]
+fn answers_are_authentic_for_those_who_want_to_know() {
+    let signed = Names::new([
+        Record::address("127.0.0.31").owned_by("mx.signed.test"),
+        Record::cname("mx.signed.test").owned_by("inner.signed.test"),
+        Record::cname("mx.plain.test").owned_by("outer.signed.test"),
+    ]);
+    let plain = Names::new([
+        Record::address("127.0.0.32").owned_by("mx.plain.test"),
+        Record::cname("mx.signed.test").owned_by("to.plain.test"),
+        Record::cname("no.signed.test").owned_by("dangling.plain.test"),
+        Record::cname("down.signed.test").owned_by("broken.plain.test"),
+        Record::cname("loop.plain.test").owned_by("loop.plain.test"),
+    ]);
+    let signed = signed.at("down.signed.test", RecordType::Any, |_| Reaction::rcode(Rcode::ServFail));
+    let zones = Zones::new().zone("signed.test", signed.authentic()).zone("plain.test", plain);
+    let dns = Responder::start(zones.following_aliases());
+    for (name, rcode, authentic, records) in [
+        ("mx.signed.test", Rcode::NoError, true, 1),
+        ("inner.signed.test", Rcode::NoError, true, 2),
+        ("no.signed.test", Rcode::NxDomain, true, 0),
+        ("down.signed.test", Rcode::ServFail, false, 0),
+        ("mx.plain.test", Rcode::NoError, false, 1),
+        ("outer.signed.test", Rcode::NoError, false, 2),
+        ("to.plain.test", Rcode::NoError, false, 2),
+        ("dangling.plain.test", Rcode::NxDomain, false, 1),
+        ("broken.plain.test", Rcode::ServFail, false, 1),
+        ("loop.plain.test", Rcode::NoError, false, 20),
+    ] {
+        let answer = ask_validated(dns.addr(), name, RecordType::A).unwrap();
+        let seen = (answer.rcode, answer.flags.authentic_data, answer.records.len());
+        assert_eq!(seen, (rcode, authentic, records), "{name}");
+        assert!(!ask(dns.addr(), name, RecordType::A).unwrap().flags.authentic_data, "{name}");
+    }
+    let asked = dns.queries();
+    assert!(asked[0].wants_authentic && asked[0].edns.is_some() && !asked[1].wants_authentic);
+    assert_eq!(dns.query_count(), 20, "an alias is followed without a query");
+    // DO says it as well (RFC 6840 section 5.8).
+    let client = Client::new(dns.addr()).unwrap();
+    let mut query = encode_query(1, "mx.signed.test", RecordType::A, Some(1232));
+    let bits = query.len() - 4;
+    query[bits] = 0x80;
+    client.send_bytes(&query).unwrap();
+    assert!(client.receive().unwrap().flags.authentic_data);
+}
+
+#[test]
+fn single_names_fail_in_their_own_way() {
+    let text = "v=DKIM1; p=".to_owned() + &"x".repeat(700);
+    let names = ["slow", "silent", "cut", "down", "whole"].map(|name| format!("{name}.lab.test"));
+    let records = names.iter().map(|name| Record::txt(&text).owned_by(name));
+    let zone = Names::new(records)
+        .at("slow.lab.test", RecordType::Txt, |reaction| reaction.delayed(Duration::from_millis(50)))
+        .at("silent.lab.test", RecordType::Txt, |_| Reaction::silence())
+        .at("cut.lab.test", RecordType::Txt, Reaction::truncated)
+        .at("down.lab.test", RecordType::A, |_| Reaction::rcode(Rcode::ServFail));
+    let dns = Responder::start(Zones::new().zone("lab.test", zone));
+    let of = |name: &str, kind| ask_validated(dns.addr(), name, kind);
+    for name in ["whole.lab.test", "down.lab.test", "slow.lab.test"] {
+        let answer = of(name, RecordType::Txt).unwrap();
+        assert_eq!((answer.texts(), answer.flags.truncated), (vec![text.clone()], false), "{name}");
+        let Rdata::Txt(strings) = &answer.records[0].data else { panic!("{answer:?}") };
+        assert_eq!(strings.len(), 3, "of 255 bytes each");
+    }
+    assert_eq!(of("down.lab.test", RecordType::A).unwrap().rcode, Rcode::ServFail);
+    assert_eq!(of("slow.lab.test", RecordType::A).unwrap().rcode, Rcode::NoError);
+    let started = Instant::now();
+    let _ = of("slow.lab.test", RecordType::Txt).unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(50), "{:?}", started.elapsed());
+    let cut = of("cut.lab.test", RecordType::Txt).unwrap();
+    assert!(cut.flags.truncated && cut.records.is_empty());
+    assert_eq!(ask_tcp(dns.addr(), "cut.lab.test", RecordType::Txt).unwrap().texts(), [text]);
+    let client = Client::new(dns.addr()).unwrap();
+    client.set_timeout(Duration::from_millis(100));
+    client.send(1, "silent.lab.test", RecordType::Txt).unwrap();
+    assert!(client.receive().is_err());
+    assert_eq!(of("silent.lab.test", RecordType::A).unwrap().rcode, Rcode::NoError);
 }

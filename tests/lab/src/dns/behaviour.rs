@@ -31,6 +31,14 @@ pub trait Behaviour: Send + Sync + 'static {
     {
         self.map(move |reaction| reaction.delayed(time))
     }
+
+    /// The same as from a resolver that has validated it.
+    fn authentic(self) -> impl Behaviour
+    where
+        Self: Sized,
+    {
+        self.map(Reaction::authentic)
+    }
 }
 
 impl<F: Fn(&Query) -> Reaction + Send + Sync + 'static> Behaviour for F {
@@ -67,6 +75,15 @@ where
 #[derive(Default)]
 pub struct Zones {
     zones: HashMap<String, (Arc<str>, Box<dyn Behaviour>)>,
+    aliases: Aliases,
+}
+
+/// What is done about an alias that leads out of its zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Aliases {
+    #[default]
+    Given,
+    Followed,
 }
 
 impl Zones {
@@ -84,6 +101,13 @@ impl Zones {
         self
     }
 
+    /// Follows aliases from zone to zone, as a resolver does.
+    #[must_use]
+    pub fn following_aliases(mut self) -> Self {
+        self.aliases = Aliases::Followed;
+        self
+    }
+
     /// What happens to all other names.
     #[must_use]
     pub fn otherwise(self, behaviour: impl Behaviour) -> Self {
@@ -93,6 +117,19 @@ impl Zones {
 
 impl Behaviour for Zones {
     fn react(&self, query: &Query, _zone: &str) -> Reaction {
+        let mut reaction = self.own(query);
+        let mut query = query.clone();
+        while let Some(target) = reaction.open_alias(&query).filter(|_| self.aliases == Aliases::Followed) {
+            query.name.clone_from(&target);
+            reaction = reaction.leading_to(&target, self.own(&query));
+        }
+        reaction
+    }
+}
+
+impl Zones {
+    /// What the zone of a name says.
+    fn own(&self, query: &Query) -> Reaction {
         let mut suffix = query.name.as_str();
         loop {
             if let Some((zone, behaviour)) = self.zones.get(suffix) {
@@ -118,17 +155,49 @@ impl fmt::Debug for Zones {
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     records: HashMap<String, Vec<Record>>,
+    changes: Vec<Change>,
+}
+
+/// What is wrong at a name.
+#[derive(Clone)]
+struct Change {
+    name: String,
+    record_type: RecordType,
+    make: Arc<dyn Fn(Reaction) -> Reaction + Send + Sync>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name, self.record_type)
+    }
 }
 
 impl Names {
     /// A zone with these records. Owners are whole names in lower case, without the final dot.
     #[must_use]
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
-        let mut names = Self::default();
-        for record in records {
-            names.records.entry(record.name.clone().unwrap_or_default()).or_default().push(record);
-        }
-        names
+        records.into_iter().fold(Self::default(), Self::record)
+    }
+
+    /// With one record more.
+    #[must_use]
+    pub fn record(mut self, record: Record) -> Self {
+        self.records.entry(record.name.clone().unwrap_or_default()).or_default().push(record);
+        self
+    }
+
+    /// The same, but what is said about this name and type ([`RecordType::Any`]: every type) is
+    /// changed in this way, as `|_| Reaction::rcode(Rcode::ServFail)` or `Reaction::truncated`. Names
+    /// are whole ones.
+    #[must_use]
+    pub fn at(
+        mut self,
+        name: &str,
+        record_type: RecordType,
+        change: impl Fn(Reaction) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
+        self.changes.push(Change { name: name.to_owned(), record_type, make: Arc::new(change) });
+        self
     }
 
     /// The records of a name in a zone.
@@ -144,6 +213,18 @@ impl Names {
 
 impl Behaviour for Names {
     fn react(&self, query: &Query, zone: &str) -> Reaction {
+        let fits = |change: &&Change| {
+            change.name == query.name
+                && (change.record_type == RecordType::Any || change.record_type == query.record_type)
+        };
+        let changes = self.changes.iter().filter(fits);
+        changes.fold(self.recorded(query, zone), |reaction, change| (change.make)(reaction))
+    }
+}
+
+impl Names {
+    /// What the records say.
+    fn recorded(&self, query: &Query, zone: &str) -> Reaction {
         let mut answer: Vec<Record> = Vec::new();
         let mut name = query.name.clone();
         // A loop of aliases ends like the ones of real servers: in an answer without an end.

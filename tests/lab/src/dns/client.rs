@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use super::codec::{Flags, Reader, encode_query, framed};
+use super::codec::{Flags, Reader, encode_query, encode_query_ad, framed};
 use super::types::{Rcode, Rdata, Record, RecordType};
 
 /// Every wait ends after this time.
@@ -142,6 +142,13 @@ impl Client {
 pub fn ask(server: SocketAddr, name: &str, record_type: RecordType) -> io::Result<Answer> {
     let client = Client::new(server)?;
     client.send(4711, name, record_type)?;
+    client.receive()
+}
+
+/// The same, wanting to know whether the data was validated; an answer has up to 1232 bytes.
+pub fn ask_validated(server: SocketAddr, name: &str, record_type: RecordType) -> io::Result<Answer> {
+    let client = Client::new(server)?;
+    client.send_bytes(&encode_query_ad(4711, name, record_type))?;
     client.receive()
 }
 

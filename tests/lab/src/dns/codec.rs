@@ -199,6 +199,16 @@ impl Encoder {
     }
 }
 
+/// A query as a stub resolver sends it that wants to know whether the data was validated: RD and AD
+/// set, EDNS with room for what does not fit into 512 bytes.
+#[must_use]
+pub fn encode_query_ad(id: u16, name: &str, record_type: RecordType) -> Vec<u8> {
+    let mut bytes = encode_query(id, name, record_type, Some(1232));
+    let [_, low] = AD.to_be_bytes();
+    bytes[3] |= low;
+    bytes
+}
+
 /// A query as a stub resolver sends it: RD set; with EDNS when a payload size is given.
 #[must_use]
 pub fn encode_query(id: u16, name: &str, record_type: RecordType, edns: Option<u16>) -> Vec<u8> {

@@ -12,6 +12,7 @@
 //! | [`nsd`] | a real authoritative server |
 //! | [`unbound`] | a real resolver in front of the others |
 //! | [`named`] | BIND: both in one |
+//! | [`signed`] | zones signed with DNSSEC, and a real resolver that validates them |
 //! | [`client`] | a small client for the lab's own tests |
 //!
 //! ```
@@ -42,19 +43,22 @@ pub mod rbldnsd;
 mod reaction;
 mod responder;
 mod server;
+pub mod signed;
 mod types;
 pub mod unbound;
+mod zone_file;
 
 /// Receive buffer of our sockets: room for a burst of 20,000 messages, each of which the
 /// kernel counts with a kilobyte of its own.
 const BURST: usize = 32 << 20;
 
 pub use behaviour::{Behaviour, Mapped, Names, Zones};
-pub use codec::{Flags, encode_query};
+pub use codec::{Flags, encode_query, encode_query_ad};
 pub use dnsbl::{Dnsbl, dnsbl_name};
 pub use malformed::Malformed;
 pub use query::{Query, Transport};
 pub use reaction::{Reaction, Tcp};
 pub use responder::{Responder, ResponderOptions, TcpPort};
-pub use server::{NameServer, Running, ZoneFile};
+pub use server::{NameServer, Running};
 pub use types::{Rcode, Rdata, Record, RecordType};
+pub use zone_file::ZoneFile;

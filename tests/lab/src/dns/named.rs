@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::server::{NameServer, Place, Running, ZoneFile, file_name, lines};
+use super::server::{NameServer, Place, Running, file_name, lines};
+use super::zone_file::ZoneFile;
 use crate::process::program;
 
 /// Wishes for a [`Named`].

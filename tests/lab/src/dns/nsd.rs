@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::server::{NameServer, Place, Running, ZoneFile, file_name};
+use super::server::{NameServer, Place, Running, file_name};
+use super::zone_file::ZoneFile;
 use crate::process::program;
 
 /// A running NSD; stops when dropped.

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use super::codec::{Flags, HEADER, Reader};
 use super::types::RecordType;
 
+/// The client takes DNSSEC's records, too (RFC 3225 section 3).
+const DO: u16 = 0x8000;
+
 /// How a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -28,6 +31,8 @@ pub struct Query {
     pub recursion_desired: bool,
     /// Payload size the client takes by EDNS, if it says so.
     pub edns: Option<u16>,
+    /// It wants to know whether the data was validated: AD (RFC 6840 section 5.7) or DO (RFC 3225).
+    pub wants_authentic: bool,
     /// How it came.
     pub transport: Transport,
     /// Where it came from, with the source port.
@@ -54,18 +59,30 @@ impl Query {
         name.make_ascii_lowercase();
         let (record_type, class) = (RecordType::from(reader.u16()?), reader.u16()?);
         let question = message[HEADER..reader.at()].to_vec();
-        let mut edns = None;
+        let (mut edns, mut wants_authentic) = (None, flags.authentic_data);
         for _ in 0..counts[3] {
             let (_owner, kind, class) = (reader.name()?, reader.u16()?, reader.u16()?);
+            let (_code_and_version, bits) = (reader.u16()?, reader.u16()?);
             if RecordType::from(kind) == RecordType::Opt {
                 edns = Some(class);
+                wants_authentic |= bits & DO != 0;
             }
-            reader.skip(4)?;
             let length = usize::from(reader.u16()?);
             reader.skip(length)?;
         }
         let recursion_desired = flags.recursion_desired;
-        Ok(Self { name, record_type, class, id, recursion_desired, edns, transport, peer, question })
+        Ok(Self {
+            name,
+            record_type,
+            class,
+            id,
+            recursion_desired,
+            edns,
+            wants_authentic,
+            transport,
+            peer,
+            question,
+        })
     }
 
     /// The name as the client wrote it, without the final dot.

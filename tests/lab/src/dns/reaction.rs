@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::codec::{Encoder, Flags, wire_question};
 use super::malformed::Malformed;
 use super::query::{Query, Transport};
-use super::types::{Rcode, Record};
+use super::types::{Rcode, Rdata, Record, RecordType};
 
 /// What becomes of a query that comes by TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub(crate) struct Message {
     /// How many answer records are left beside the TC bit.
     truncated: Option<usize>,
     any_size: bool,
+    authentic: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -164,6 +165,13 @@ impl Reaction {
         self.each(|message| message.flags = flags)
     }
 
+    /// As from a resolver that has validated it: AD, for clients that want to know (RFC 6840
+    /// section 5.8). What is no answer, as SERVFAIL, stays as it is.
+    #[must_use]
+    pub fn authentic(self) -> Self {
+        self.each(|message| message.authentic = true)
+    }
+
     /// By UDP the TC bit and no records; by TCP everything.
     #[must_use]
     pub fn truncated(self) -> Self {
@@ -228,6 +236,45 @@ impl Reaction {
         contents.any(|content| matches!(content, Content::Answer { records, .. } if !records.is_empty()))
     }
 
+    /// The name that an answer ends at when it gives an alias and nothing behind it.
+    pub(crate) fn open_alias(&self, query: &Query) -> Option<String> {
+        let [Message { content: Content::Answer { rcode: Rcode::NoError, records, .. }, .. }] =
+            &self.messages[..]
+        else {
+            return None;
+        };
+        match &records.last()?.data {
+            // A loop of aliases ends like the ones of real servers: in an answer without an end.
+            Rdata::Cname(target) if query.record_type != RecordType::Cname && records.len() < 20 => {
+                Some(target.to_ascii_lowercase())
+            }
+            _ => None,
+        }
+    }
+
+    /// What was found behind the alias with which this one ends: its records follow, all else is as
+    /// there. Only what is authentic on both sides is so.
+    pub(crate) fn leading_to(self, target: &str, mut other: Self) -> Self {
+        let first = self.messages.into_iter().next();
+        let Some(Message { content: Content::Answer { records: aliases, .. }, after, authentic, .. }) = first
+        else {
+            return other;
+        };
+        for message in &mut other.messages {
+            if let Content::Answer { records, .. } = &mut message.content {
+                let owned = |mut record: Record| {
+                    record.name.get_or_insert_with(|| target.to_owned());
+                    record
+                };
+                let behind = std::mem::take(records).into_iter().map(owned);
+                *records = aliases.iter().cloned().chain(behind).collect();
+            }
+            message.after += after;
+            message.authentic &= authentic;
+        }
+        other
+    }
+
     /// Names the zone whose SOA a negative answer shows, unless it is named already.
     pub(crate) fn in_zone(self, zone: &Arc<str>) -> Self {
         self.each(|message| {
@@ -247,6 +294,7 @@ impl Reaction {
             beside: [Vec::new(), Vec::new()],
             truncated: None,
             any_size: false,
+            authentic: false,
         };
         Self { messages: vec![message], tcp: Tcp::Answered }
     }
@@ -306,7 +354,9 @@ impl Message {
         records: &[Record],
         soa: Option<&Record>,
     ) -> Vec<u8> {
-        let flags = Flags { recursion_desired: query.recursion_desired, ..flags };
+        let is_answer = matches!(rcode, Rcode::NoError | Rcode::NxDomain);
+        let authentic_data = flags.authentic_data || (self.authentic && query.wants_authentic && is_answer);
+        let flags = Flags { recursion_desired: query.recursion_desired, authentic_data, ..flags };
         let mut encoder = Encoder::new(query.id, flags, rcode);
         let name = self.forged_question.as_deref().unwrap_or(&query.name);
         match &self.forged_question {

@@ -15,7 +15,7 @@ use super::types::RecordType;
 use crate::process::{Daemon, Group, free_port, is_root, shared_folder};
 
 /// A real name server; stops when dropped.
-pub trait NameServer {
+pub trait NameServer: std::fmt::Debug {
     /// What is the same in all of them.
     fn running(&self) -> &Running;
 
@@ -114,29 +114,6 @@ impl Place {
             daemon.wait_until(marker, has_marker);
         }
         Running { daemon, folder: self.folder, address }
-    }
-}
-
-/// A zone file for NSD and BIND.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZoneFile {
-    /// Name of the zone without the final dot; the root is a dot.
-    pub name: String,
-    /// The whole text.
-    pub text: String,
-}
-
-impl ZoneFile {
-    /// A zone with these records, in zone file syntax; names are relative to the zone. SOA
-    /// and NS are put in front, unless there is a SOA already.
-    #[must_use]
-    pub fn new(name: &str, records: &str) -> Self {
-        let origin = if name == "." { "." } else { &format!("{name}.") };
-        let mut text = format!("$ORIGIN {origin}\n$TTL 300\n");
-        if !records.contains("SOA") {
-            text += "@ SOA ns hostmaster 2026 7200 3600 604800 60\n@ NS ns\nns A 127.0.0.1\n";
-        }
-        Self { name: name.to_owned(), text: text + records + "\n" }
     }
 }
 

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::certs::{Authority, LeafOptions};
+use crate::certs::{Authority, Leaf, LeafOptions};
 use crate::host::{self, Host};
 use crate::tls;
 use crate::wire::TLS_MARK;
@@ -48,6 +48,8 @@ pub const ACCEPTED: &str = "250 2.1.5 Ok";
 pub const QUOTA_452: &str = "452 4.2.2 <{}>: Mailbox is full";
 /// A mailbox over its quota, without.
 pub const QUOTA_552: &str = "552 5.2.2 <{}>: Mailbox is full";
+/// A server that has lost its certificate.
+pub const TLS_454: &str = "454 4.7.0 TLS not available due to local problem";
 /// postgrey behind Postfix.
 pub const POSTGREY_450: &str = "450 4.2.0 <{}>: Recipient address rejected: Greylisted, \
      see http://postgrey.schweikert.ch/help/lab.test.html";
@@ -71,6 +73,22 @@ impl Default for Greylisting {
     fn default() -> Self {
         Self { reply: POSTGREY_450.into(), delay: Duration::from_mins(5), before_users: true }
     }
+}
+
+/// What becomes of STARTTLS where it is offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StartTls {
+    /// The handshake.
+    #[default]
+    Works,
+    /// This reply, as [`TLS_454`].
+    Refused(String),
+    /// `220`, and then text where the server's part of the handshake should be.
+    Garbage,
+    /// `220`, and then nothing.
+    Silence,
+    /// `220`, and then the end of the connection.
+    Closed,
 }
 
 /// What a server does about clients that make errors, counted as Postfix counts them.
@@ -123,6 +141,11 @@ pub struct ExchangerOptions {
     pub refusal: String,
     /// The certificate behind STARTTLS; `None`: not offered.
     pub certificate: Option<LeafOptions>,
+    /// The certificate with its chain and key as they are, in the place of one that is made for
+    /// [`ExchangerOptions::certificate`].
+    pub leaf: Option<Leaf>,
+    /// What becomes of STARTTLS.
+    pub starttls: StartTls,
     /// `530 5.7.0` to MAIL and what follows it while the session is in clear.
     pub tls_demanded: bool,
     /// EHLO is answered 502; HELO works.
@@ -166,6 +189,8 @@ impl Default for ExchangerOptions {
             refused_connections: 0..0,
             refusal: "421 4.7.0 mail.lab.test Error: too many connections".into(),
             certificate: Some(LeafOptions::default()),
+            leaf: None,
+            starttls: StartTls::Works,
             tls_demanded: false,
             ehlo_refused: false,
             smtputf8: true,
@@ -219,12 +244,18 @@ impl Exchanger {
     }
 
     /// Starts several on one port, as the hosts of an MX record set are, with certificates of one
-    /// authority. Their ports in the options are ignored, so each needs an address of its own.
+    /// authority. It is the port of the first one (0: one that is free everywhere), so each needs an
+    /// address of its own.
     #[must_use]
     pub fn start_all(options: &[ExchangerOptions]) -> Vec<Self> {
-        let authority = Arc::new(Authority::new("Lab Root CA"));
+        Self::start_all_of(options, &Arc::new(Authority::new("Lab Root CA")))
+    }
+
+    /// The same with certificates of this authority.
+    #[must_use]
+    pub fn start_all_of(options: &[ExchangerOptions], authority: &Arc<Authority>) -> Vec<Self> {
         for _ in 0..100 {
-            match Self::row(options, &authority) {
+            match Self::row(options, authority) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 result => return result.unwrap_or_else(|error| panic!("the lab cannot listen: {error}")),
             }
@@ -235,7 +266,7 @@ impl Exchanger {
     fn row(options: &[ExchangerOptions], authority: &Arc<Authority>) -> io::Result<Vec<Self>> {
         let mut row: Vec<Self> = Vec::new();
         for options in options {
-            let port = row.first().map_or(0, Self::port);
+            let port = row.first().map_or(options.listen.port(), Self::port);
             let listen = SocketAddr::new(options.listen.ip(), port);
             row.push(Self::serve(options.clone(), listen, authority)?);
         }
@@ -244,7 +275,8 @@ impl Exchanger {
 
     fn serve(options: ExchangerOptions, listen: SocketAddr, authority: &Arc<Authority>) -> io::Result<Self> {
         let listener = host::listen(listen)?;
-        let config = options.certificate.as_ref().map(|wishes| tls::server(&authority.leaf(wishes)));
+        let made = || options.certificate.as_ref().map(|wishes| authority.leaf(wishes));
+        let config = options.leaf.clone().or_else(made).map(|leaf| tls::server(&leaf));
         let memory = Arc::new(Memory::default());
         let shared = Arc::clone(&memory);
         let host = Host::start(listener, Arc::clone(authority), move |number, wire, stop| {
@@ -305,6 +337,13 @@ impl Exchanger {
             text.lines().map(str::to_owned).collect()
         };
         self.received().iter().map(lines).collect()
+    }
+
+    /// The name that each client began TLS with (RFC 6066 section 3), in the order in which their
+    /// handshakes ended, well or not.
+    #[must_use]
+    pub fn server_names(&self) -> Vec<Option<String>> {
+        self.memory.server_names()
     }
 
     /// DATA commands so far, whatever became of them.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::ServerConfig;
 
 use super::recipient::{Form, Meaning, meaning, path};
-use super::{ACCEPTED, ExchangerOptions};
+use super::{ACCEPTED, ExchangerOptions, StartTls};
 use crate::acceptor::Stop;
 use crate::host::{self, Dialogue, Flow, Service};
 use crate::wire::Wire;
@@ -19,6 +19,7 @@ use crate::wire::Wire;
 pub(super) struct Memory {
     data_commands: AtomicUsize,
     messages: AtomicUsize,
+    server_names: Mutex<Vec<Option<String>>>,
     /// First attempt by client, sender and recipient.
     attempts: Mutex<HashMap<String, Instant>>,
 }
@@ -26,6 +27,10 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn data_commands(&self) -> usize {
         self.data_commands.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn server_names(&self) -> Vec<Option<String>> {
+        self.server_names.lock().unwrap().clone()
     }
 
     pub(super) fn messages(&self) -> usize {
@@ -92,7 +97,7 @@ impl<'a> Service<'a> for Session<'a> {
             }
             "NOOP" => self.say("250 2.0.0 Ok")?,
             "EHLO" | "HELO" => self.greet(&verb, rest)?,
-            "STARTTLS" => self.starttls()?,
+            "STARTTLS" => return self.starttls(),
             _ if self.must_encrypt() => self.say("530 5.7.0 Must issue a STARTTLS command first")?,
             "RSET" => {
                 self.reset();
@@ -190,13 +195,36 @@ impl<'a> Session<'a> {
         self.dialogue.ehlo(&keywords)
     }
 
-    fn starttls(&mut self) -> io::Result<()> {
-        if self.dialogue.starttls()? {
+    fn starttls(&mut self) -> io::Result<Flow> {
+        if self.options.starttls != StartTls::Works && self.dialogue.offers_starttls() {
+            return self.fail_starttls();
+        }
+        let begun = self.dialogue.starttls();
+        if !matches!(begun, Ok(false)) {
+            let name = self.dialogue.wire.server_name().map(str::to_owned);
+            self.memory.server_names.lock().unwrap().push(name);
+        }
+        if begun? {
             // RFC 3207 4.2: whatever was said in clear is forgotten.
             self.reset();
             self.is_greeted = false;
         }
-        Ok(())
+        self.flow()
+    }
+
+    fn fail_starttls(&mut self) -> io::Result<Flow> {
+        if let StartTls::Refused(reply) = &self.options.starttls {
+            self.say(reply)?;
+            return self.flow();
+        }
+        self.dialogue.say("220 2.0.0 Ready to start TLS")?;
+        let _hello = self.dialogue.wire.some()?;
+        match self.options.starttls {
+            StartTls::Garbage => self.dialogue.say("421 4.3.0 tls_process_client_hello: internal error")?,
+            StartTls::Silence => while self.stop.sleep(Duration::from_hours(1)) {},
+            StartTls::Works | StartTls::Refused(_) | StartTls::Closed => {}
+        }
+        Ok(Flow::Quit)
     }
 
     fn mail(&mut self, arguments: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! nginx, from the package of Debian, in some configurations.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use super::{Identity, Keys, TlsServer, Truth};
@@ -120,30 +121,34 @@ fn start(keys: &Keys, truth: Truth, tls: &str) -> TlsServer {
     TlsServer::start("nginx", keys, truth, |port| {
         let folder = keys.folder().join(format!("nginx-{port}"));
         fs::create_dir(&folder).expect("the lab's folder is writable");
-        let base = folder.display();
-        let temporary = ["client_body", "proxy", "fastcgi", "scgi", "uwsgi"];
-        let temporary = temporary.map(|name| format!("    {name}_temp_path {base}/{name};\n")).concat();
-        // One process in the foreground that changes no user: it needs neither root nor an account.
-        let text = format!(
-            "daemon off;
+        let server = format!("listen 127.0.0.1:{port} ssl;\n{tls}\nlocation / {{ return 204; }}");
+        command(&folder, &server)
+    })
+}
+
+/// nginx with all it writes in an empty folder of its own and with one server block.
+pub(crate) fn command(folder: &Path, server: &str) -> Command {
+    let base = folder.display();
+    let temporary = ["client_body", "proxy", "fastcgi", "scgi", "uwsgi"];
+    let temporary = temporary.map(|name| format!("    {name}_temp_path {base}/{name};\n")).concat();
+    // One process in the foreground that changes no user: it needs neither root nor an account.
+    let text = format!(
+        "daemon off;
 master_process off;
 pid {base}/pid;
 error_log stderr;
 events {{}}
 http {{
-    access_log off;
+    access_log {base}/access.log;
 {temporary}    server {{
-        listen 127.0.0.1:{port} ssl;
-        {tls}
-        location / {{ return 204; }}
+        {server}
     }}
 }}
 "
-        );
-        let config = folder.join("nginx.conf");
-        fs::write(&config, text).expect("the lab's folder is writable");
-        let mut command = Command::new(program("nginx", "nginx-light"));
-        command.arg("-p").arg(&folder).arg("-c").arg(config).arg("-e").arg("stderr");
-        command
-    })
+    );
+    let config = folder.join("nginx.conf");
+    fs::write(&config, text).expect("the lab's folder is writable");
+    let mut command = Command::new(program("nginx", "nginx-light"));
+    command.arg("-p").arg(folder).arg("-c").arg(config).arg("-e").arg("stderr");
+    command
 }
