@@ -75,6 +75,18 @@ impl Report {
         self.add(Finding { is_note: true, ..Finding::new(id, State::Ok, text) });
     }
 
+    /// Puts all that is well into one sentence about the subject, in the order it was found, for
+    /// checks of many things at once. Notes stay what they are.
+    pub fn join_ok(&mut self, id: &'static str, subject: &str) {
+        let is_well = |finding: &Finding| finding.state == State::Ok && !finding.is_note;
+        let well: Vec<String> =
+            self.findings.iter().filter(|one| is_well(one)).map(|one| one.text.clone()).collect();
+        if !well.is_empty() {
+            self.findings.retain(|one| !is_well(one));
+            self.find(id, State::Ok, format!("{subject}: {}", well.join("; ")));
+        }
+    }
+
     /// Adds a measured value; outside its thresholds it becomes a finding as well.
     ///
     /// `None` is a value that could not be measured. A value that is not finite is an
@@ -158,6 +170,21 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_well_becomes_one_sentence() {
+        let mut report = Report::new();
+        report.join_ok("all", "example.org");
+        assert_eq!(report, Report::new(), "nothing is not well");
+        report.find("a", State::Ok, "one");
+        report.note("n", "by the way");
+        report.find("b", State::Warning, "bad");
+        report.find("c", State::Ok, "two");
+        report.join_ok("all", "example.org");
+        let texts: Vec<&str> = report.findings().into_iter().map(|one| one.text.as_str()).collect();
+        assert_eq!(texts, ["bad", "example.org: one; two", "by the way"]);
+        assert_eq!(report.state(), State::Warning);
+    }
 
     const LAG: Metric = Metric::seconds("lag", "how far behind");
 

@@ -148,7 +148,7 @@ fn judge_dmarc(options: &CheckMailPolicy, name: &DomainName, answers: &Answers, 
     if let Some(why) = why {
         let text = format!(
             "{name}: no logo is shown, because {why} \
-             (draft-brand-indicators-for-message-identification, authentication requirements)"
+             (BIMI draft)"
         );
         report.find("bimi_dmarc", State::Warning, text);
     }

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{HttpError, Response, Rest};
 
+/// Why a certificate does not verify, as the rest of a sentence about its host.
+pub(crate) fn distrust(tls: &TlsSeen) -> Option<String> {
+    let why = tls.distrust()?;
+    Some(why.strip_prefix("it ").map_or_else(|| why.to_owned(), |rest| format!("certificate {rest}")))
+}
+
 /// What came of fetching a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fetched {
@@ -39,10 +45,11 @@ const READ_SIZE: usize = 4096;
 const MOST_BYTES: usize = 512 * 1024;
 
 impl Fetched {
-    /// Fetches a file. Redirections are not followed.
+    /// Fetches a file. Redirections are not followed. A silent host gets no more than its share of
+    /// the time, so that there is some left to tell of everything else.
     pub(crate) fn fetch(place: &Place<'_>, judge: &ChainJudge, deadline: &Deadline) -> Self {
         let mut fetched = Self::default();
-        fetched.error = fetched.converse(place, judge, deadline).err();
+        fetched.error = fetched.converse(place, judge, &share(deadline)).err();
         fetched
     }
 
@@ -70,6 +77,11 @@ impl Fetched {
         stream.close();
         Ok(())
     }
+}
+
+/// Nine tenths of the time left.
+pub(crate) fn share(deadline: &Deadline) -> Deadline {
+    deadline.shortened(deadline.elapsed() + deadline.left() * 9 / 10)
 }
 
 fn exchange(place: &Place<'_>, stream: &mut TlsStream) -> Result<Response, ProbeError> {

@@ -119,6 +119,7 @@ impl Plugin for CheckMailPolicy {
         if let Some(error) = &seen.cut_short {
             report.add(finding_of(error, &run.states));
         }
+        report.join_ok("policy", self.domain.as_str());
         if let Some(hosts) = &seen.hosts {
             describe_hosts(hosts, &mut report);
         }

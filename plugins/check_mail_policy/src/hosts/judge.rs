@@ -9,6 +9,7 @@ use common::report::{Finding, Report, State, quote, some};
 
 use super::{Hosts, Visit};
 use crate::CheckMailPolicy;
+use crate::https::distrust;
 
 /// Judges the way to the hosts, and says where there was nothing to look at.
 pub(crate) fn judge_hosts(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
@@ -89,9 +90,8 @@ pub(crate) fn judge_served(
     let visits = || hosts.visits.iter().flatten().filter(|visit| is_listed(&visit.host));
     let mut well = 0;
     for visit in visits() {
-        let distrust =
-            visit.opening.tls.as_ref().filter(|_| visit.stop.is_none()).and_then(|tls| tls.distrust());
-        let problem = visit.tls_problem().or_else(|| distrust.map(str::to_owned));
+        let shown = visit.opening.tls.as_ref().filter(|_| visit.stop.is_none());
+        let problem = visit.tls_problem().or_else(|| shown.and_then(distrust));
         match problem {
             Some(problem) => {
                 let text =
@@ -118,11 +118,11 @@ impl Visit {
     pub(crate) fn tls_problem(&self) -> Option<String> {
         match self.stop.as_ref()? {
             Stop::StarttlsNotOffered => Some("STARTTLS is not offered".to_owned()),
-            stop @ Stop::Refused(step, said) => {
+            Stop::Refused(step, said) => {
                 let is_tls = *step == Step::Starttls && said.class() == 5;
-                is_tls.then(|| stop.to_string())
+                is_tls.then(|| format!("{step} refused: {}", quote(&said.words)))
             }
-            stop @ Stop::Injected(_) => Some(stop.to_string()),
+            Stop::Injected(words) => Some(format!("plaintext behind the 220 to STARTTLS: {}", quote(words))),
             Stop::Failed(error) => {
                 let is_tls = error.phase == Phase::NegotiatingTls && error.trouble == Trouble::Tls;
                 is_tls.then(|| error.text.clone())

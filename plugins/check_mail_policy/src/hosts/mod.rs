@@ -18,6 +18,7 @@ use crate::answers::{Answers, Heard, asked_name};
 pub(crate) use judge::{describe_hosts, judge_hosts, judge_served, named};
 
 use crate::dane::{Match, Tlsa, associated, hex};
+use crate::https::share;
 
 /// The hosts and what they showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ impl Hosts {
         }
         let untried = doors.len().saturating_sub(MAX_VISITS);
         doors.truncate(MAX_VISITS);
-        let visits = at_once(&doors, AT_ONCE, |_, door| Visit::make(door, judge, &deadline.apart()))?;
+        let visits = at_once(&doors, AT_ONCE, |_, door| Visit::make(door, judge, &share(deadline).apart()))?;
         let visits = visits.into_iter().collect::<Result<_, _>>()?;
         (self.untried, self.visits) = (untried, Some(visits));
         Ok(())

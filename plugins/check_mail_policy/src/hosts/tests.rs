@@ -178,7 +178,7 @@ fn critical_no_tls_where_it_is_promised() {
     let tls = ProbeError::new(Trouble::Tls, Phase::NegotiatingTls, "TLS handshake failed: alert 40");
     for (stop, words) in [
         (Stop::StarttlsNotOffered, "STARTTLS is not offered, while its TLSA record promises TLS"),
-        (Stop::Refused(Step::Starttls, said(554, "no")), "STARTTLS refused: no"),
+        (Stop::Refused(Step::Starttls, said(554, "no")), "STARTTLS refused: \"no\""),
         (Stop::Injected("250 x".into()), "plaintext behind the 220"),
         (Stop::Failed(tls), "alert 40"),
     ] {

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use common::net::tls::TlsSeen;
 use common::net::{ProbeError, Trouble};
 use common::plugin::{Run, finding_of};
 use common::proto::dns::{DomainName, Kind, Outcome};
+use common::proto::text::decode;
 use common::report::{Finding, Report, State, quote};
 
 use super::judge::judge_policy;
@@ -14,7 +14,7 @@ use super::record::StsRecord;
 use crate::answers::Answers;
 use crate::hosts::{judge_served, named};
 use crate::http::Response;
-use crate::https::Fetched;
+use crate::https::{Fetched, distrust};
 use crate::options::Wish;
 use crate::{CheckMailPolicy, Seen};
 
@@ -105,8 +105,8 @@ fn answer<'a>(host: &DomainName, fetched: &'a Fetched, run: &Run) -> Result<&'a 
     if let Some(error) = &fetched.error {
         return Err(failed(state_of(error, run), error.text.clone()));
     }
-    if let Some(why) = fetched.tls.as_ref().and_then(TlsSeen::distrust) {
-        return Err(failed(State::Critical, why.to_owned()));
+    if let Some(why) = fetched.tls.as_ref().and_then(distrust) {
+        return Err(failed(State::Critical, why));
     }
     let Some(response) = &fetched.response else {
         return Err(failed(State::Unknown, "there is no answer".to_owned()));
@@ -143,7 +143,7 @@ fn describe(host: &DomainName, fetched: &Fetched, report: &mut Report) {
     }
     let body = fetched.response.iter().flat_map(|response| response.body.split(|byte| *byte == b'\n'));
     for line in body.take(LINES_SHOWN) {
-        report.context(2, format!("{host}: {}", common::proto::text::decode(line.trim_ascii_end())));
+        report.context(2, format!("{host}: {}", decode(line.trim_ascii_end())));
     }
 }
 
