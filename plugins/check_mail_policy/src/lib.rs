@@ -10,6 +10,12 @@ mod probe;
 mod seen;
 mod spf;
 
+#[doc(hidden)]
+pub mod fuzz {
+    //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
+    pub use crate::spf::rehearse_spf;
+}
+
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
 use common::net::{Deadline, ProbeError};

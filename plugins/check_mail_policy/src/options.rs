@@ -47,7 +47,7 @@ pub(crate) struct SpfArgs {
     pub(crate) sender: Option<Mailbox>,
     /// Name that the sending host gives in EHLO, for --ip [default: DOMAIN]
     #[arg(long, value_name = "NAME", requires = "ip")]
-    pub(crate) helo: Option<DomainName>,
+    pub(crate) spf_helo: Option<DomainName>,
     /// State when there is no SPF record
     #[arg(long, value_name = "STATE", default_value = "critical")]
     pub(crate) spf_missing: State,

@@ -48,7 +48,7 @@ impl CheckMailPolicy {
 
     fn client(&self, ip: IpAddr) -> Client {
         let domain = self.domain.as_str();
-        let helo = self.spf.helo.as_ref().map_or(domain, DomainName::as_str).to_owned();
+        let helo = self.spf.spf_helo.as_ref().map_or(domain, DomainName::as_str).to_owned();
         let (local, domain) = match &self.spf.sender {
             None => ("postmaster", domain.to_owned()),
             // The empty sender is whoever said HELO (RFC 7208 section 2.4).

@@ -462,7 +462,7 @@ fn sender_and_helo_choose_whose_record_counts() {
         ("joe@bücher.example", "h.example", State::Ok),
         ("joe@[192.0.2.1]", "h.example", State::Critical),
     ] {
-        let report = judged(&zone, &["--ip", "192.0.2.1", "--sender", sender, "--helo", helo]);
+        let report = judged(&zone, &["--ip", "192.0.2.1", "--sender", sender, "--spf-helo", helo]);
         assert_eq!(report.state(), state, "{sender} {helo}");
     }
 }
