@@ -31,6 +31,7 @@ pub mod fuzz {
     //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
     pub use crate::http::{MOST_BODY, Response, Rest};
     pub use crate::mta_sts::{Mode, Policy, PolicyError, judge_policy};
+    pub use crate::spf::rehearse_spf;
 }
 
 use clap::Parser;

@@ -35,6 +35,7 @@ pub mod smtp_names;
 pub mod smtp_rcpt_verdict;
 pub mod smtp_relay_verdict;
 pub mod smtp_reply;
+pub mod spf_record;
 pub mod sslv2_hello;
 pub mod starttls;
 pub mod tls_flight;
@@ -72,6 +73,7 @@ pub const TARGETS: &[Target] = &[
     ("smtp_rcpt_verdict", smtp_rcpt_verdict::run),
     ("smtp_relay_verdict", smtp_relay_verdict::run),
     ("smtp_reply", smtp_reply::run),
+    ("spf_record", spf_record::run),
     ("sslv2_hello", sslv2_hello::run),
     ("starttls", starttls::run),
     ("tls_flight", tls_flight::run),
