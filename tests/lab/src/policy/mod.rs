@@ -350,7 +350,7 @@ impl Servers {
     }
 }
 
-/// A resolver's view: the domain, two others that it leads to, and the zones above them.
+/// A resolver's view: the domain, two others that it leads to, and nothing else in the world.
 fn zones(records: Vec<Record>, names: Names, is_signed: bool) -> Zones {
     let (mut own, mut others) = (names, Names::default());
     for record in records {
@@ -360,7 +360,7 @@ fn zones(records: Vec<Record>, names: Names, is_signed: bool) -> Zones {
             others = others.record(record);
         }
     }
-    let zones = Zones::new().following_aliases().zone("test", others);
+    let zones = Zones::new().following_aliases().otherwise(others);
     if is_signed { zones.zone(DOMAIN, own.authentic()) } else { zones.zone(DOMAIN, own) }
 }
 
