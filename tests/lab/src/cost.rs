@@ -19,11 +19,12 @@ pub struct Cost {
     pub code: Option<i32>,
 }
 
-/// A command line to measure. Its output goes nowhere, its environment is empty.
+/// A command line to measure. Its output goes nowhere, its environment is empty but for what it is given.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     program: std::path::PathBuf,
     arguments: Vec<std::ffi::OsString>,
+    environment: Vec<(String, std::ffi::OsString)>,
     inside: Option<Host>,
 }
 
@@ -31,7 +32,15 @@ impl Candidate {
     /// A program with its arguments.
     pub fn new<A: AsRef<OsStr>>(program: impl AsRef<Path>, arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(|one| one.as_ref().to_owned()).collect();
-        Self { program: program.as_ref().to_owned(), arguments, inside: None }
+        let program = program.as_ref().to_owned();
+        Self { program, arguments, environment: Vec::new(), inside: None }
+    }
+
+    /// The same with this variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.to_owned(), value.as_ref().to_owned()));
+        self
     }
 
     /// The same inside this host of the lab's Ethernet, as root there.
@@ -41,8 +50,9 @@ impl Candidate {
         self
     }
 
-    /// Puts a command where this one belongs.
+    /// Puts a command where this one belongs, with its environment.
     fn place(&self, command: &mut Command) {
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(host) = &self.inside {
             host.enter(command, Rights::Root);
         }

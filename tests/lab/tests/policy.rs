@@ -1,20 +1,29 @@
 //! The domain whose mail policies are in order is in order, and each of its faults shows.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab::client::Client;
 use lab::dns::client::{Client as DnsClient, ask_validated};
-use lab::dns::{Rcode, Rdata, RecordType, encode_query_ad};
+use lab::dns::signed::{Origin, SignedZone};
+use lab::dns::{Rcode, Rdata, RecordType, ZoneFile, encode_query_ad};
 use lab::https::POLICY_PATH;
 use lab::policy::{DOMAIN, Domain, POLICY, POLICY_HOST, SELECTORS, Servers, fault};
-use lab::tls;
-use rustls::{ClientConnection, StreamOwned};
+use lab::process::left_out_without_root;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// All that a check may ask for, but for TLSA records.
 const QUESTIONS: [(&str, RecordType); 17] = [
@@ -63,30 +72,69 @@ fn the_healthy_domain_is_healthy() {
     assert_eq!((request.server_name.as_deref(), &*request.target), (Some(POLICY_HOST), POLICY_PATH));
 }
 
-/// By the TLSA records alone, as openssl reads them.
 #[test]
 fn the_exchangers_fit_their_tlsa_records() {
     let servers = Domain::healthy().start();
     for (host, number) in servers.hosts.iter().zip(1..) {
-        for port in [25, servers.smtp_port()] {
-            let name = format!("_{port}._tcp.mx{number}.{DOMAIN}");
-            let answer = ask_validated(servers.resolver(), &name, RecordType::Tlsa).unwrap();
-            assert!(answer.flags.authentic_data);
-            let [Rdata::Tlsa { usage, selector, matching, data }] = &answer.data()[..] else {
-                panic!("{answer:?}")
-            };
-            let data: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
-            let record = format!("{usage} {selector} {matching} {data}");
-            let connect = ["s_client", "-brief", "-starttls", "smtp", "-connect", &host.addr().to_string()]
-                .map(str::to_owned);
-            let judge = ["-dane_tlsa_domain", &format!("mx{number}.{DOMAIN}"), "-dane_tlsa_rrdata", &record]
-                .map(str::to_owned);
-            let mut command = Command::new("openssl");
-            let said = command.args(connect).args(judge).stdin(Stdio::null()).output().unwrap();
-            let said = String::from_utf8_lossy(&said.stderr).into_owned();
-            assert!(said.contains("Verification: OK") && said.contains("DANE"), "{said}");
-        }
+        fits_its_tlsa_records(servers.resolver(), number, host.addr());
     }
+}
+
+/// By the TLSA records alone, as openssl reads them.
+fn fits_its_tlsa_records(resolver: SocketAddr, number: u8, host: SocketAddr) {
+    for port in [25, host.port()] {
+        let name = format!("_{port}._tcp.mx{number}.{DOMAIN}");
+        let answer = ask_validated(resolver, &name, RecordType::Tlsa).unwrap();
+        assert!(answer.flags.authentic_data);
+        let [Rdata::Tlsa { usage, selector, matching, data }] = &answer.data()[..] else {
+            panic!("{answer:?}")
+        };
+        let data: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-brief", "-starttls", "smtp", "-connect", &host.to_string()]);
+        command.args(["-dane_tlsa_domain", &format!("mx{number}.{DOMAIN}"), "-dane_tlsa_rrdata"]);
+        command.arg(format!("{usage} {selector} {matching} {data}"));
+        let said = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.contains("Verification: OK") && said.contains("DANE"), "{said}");
+    }
+}
+
+/// Real servers show the same domain, so the embedded ones are what real servers are.
+#[test]
+fn real_servers_are_the_same_domain() {
+    if left_out_without_root("Postfix with several certificates") {
+        return;
+    }
+    let embedded = Domain::healthy().start();
+    for origin in [Origin::Nsd, Origin::Named] {
+        let real = Domain::healthy().start_real(origin);
+        for (name, kind) in QUESTIONS {
+            let [first, second] = [embedded.resolver(), real.resolver()].map(|resolver| {
+                let answer = ask_validated(resolver, name, kind).unwrap();
+                let mut data: Vec<_> = answer.data().iter().map(|data| format!("{data:?}")).collect();
+                data.sort_unstable();
+                (answer.rcode, answer.flags.authentic_data, data)
+            });
+            assert_eq!(first, second, "{name} {kind:?}");
+        }
+        for number in [1, 2] {
+            let host = SocketAddr::from(([127, 0, 0, 30 + number], real.mx.hosts_port()));
+            fits_its_tlsa_records(real.resolver(), number, host);
+        }
+        let said = web(real.web.addr(), real.ca_file()).unwrap();
+        assert!(said.contains(" 200 ") && said.ends_with(POLICY), "{said}");
+    }
+    let forged = |zone: &ZoneFile| SignedZone::new(zone).forged("_dmarc.example.test", "TXT");
+    let broken = Domain::healthy().with(fault::host_without_starttls).start_real_signed(Origin::Nsd, forged);
+    let rcode = |name: &str| ask_validated(broken.resolver(), name, RecordType::Txt).unwrap().rcode;
+    assert_eq!((rcode("_dmarc.example.test"), rcode(DOMAIN)), (Rcode::ServFail, Rcode::NoError));
+    let second = SocketAddr::from(([127, 0, 0, 32], broken.mx.hosts_port()));
+    let config = config(broken.ca_file());
+    assert_eq!(mail(second, &config, "mx2").unwrap(), "220 in clear");
+    let unsigned = Domain::healthy().with(fault::dane_unsigned).start_real(Origin::Nsd);
+    let answer = ask_validated(unsigned.resolver(), DOMAIN, RecordType::Mx).unwrap();
+    assert_eq!((answer.rcode, answer.flags.authentic_data, answer.records.len()), (Rcode::NoError, false, 2));
 }
 
 #[test]
@@ -132,10 +180,13 @@ fn seen(servers: &Servers) -> BTreeMap<String, String> {
             (format!("{} {kind:?}", name.replace(&port, "TLSA")), said(servers, name, kind))
         })
         .collect();
-    seen.insert("web".to_owned(), web(servers).unwrap_or_else(|error| error.to_string()));
+    seen.insert(
+        "web".to_owned(),
+        web(servers.web.addr(), servers.ca_file()).unwrap_or_else(|error| error.to_string()),
+    );
     for (host, name) in servers.hosts.iter().zip(["mx1", "mx2"]) {
-        let config = tls::client(&servers.authority);
-        let said = mail(host.addr(), &config, name).unwrap_or_else(|error| error.to_string());
+        let said =
+            mail(host.addr(), &config(servers.ca_file()), name).unwrap_or_else(|error| error.to_string());
         seen.insert(name.to_owned(), said);
     }
     seen
@@ -158,13 +209,13 @@ fn said(servers: &Servers, name: &str, kind: RecordType) -> String {
 }
 
 /// What the host of the policy says within half a second.
-fn web(servers: &Servers) -> std::io::Result<String> {
-    let stream = TcpStream::connect(servers.web.addr())?;
+fn web(address: SocketAddr, ca_file: &Path) -> std::io::Result<String> {
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_millis(500)))?;
     let name = POLICY_HOST.try_into().unwrap();
-    let connection = ClientConnection::new(tls::client(&servers.authority), name).unwrap();
+    let connection = ClientConnection::new(config(ca_file), name).unwrap();
     let mut stream = StreamOwned::new(connection, stream);
-    write!(stream, "GET {POLICY_PATH} HTTP/1.1\r\nHost: {POLICY_HOST}\r\n\r\n")?;
+    write!(stream, "GET {POLICY_PATH} HTTP/1.1\r\nHost: {POLICY_HOST}\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     let until = Instant::now() + Duration::from_millis(500);
     let mut buffer = [0; 1000];
@@ -177,8 +228,15 @@ fn web(servers: &Servers) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).into_owned())
 }
 
+/// A client that trusts this file.
+fn config(ca_file: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca_file).unwrap()).unwrap();
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
 /// How far a session comes.
-fn mail(address: SocketAddr, config: &Arc<rustls::ClientConfig>, host: &str) -> std::io::Result<String> {
+fn mail(address: SocketAddr, config: &Arc<ClientConfig>, host: &str) -> std::io::Result<String> {
     let mut client = Client::connect(address)?;
     let greeting = client.reply()?.code;
     if greeting != 220 {

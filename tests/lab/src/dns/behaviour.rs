@@ -200,6 +200,11 @@ impl Names {
         self
     }
 
+    /// Whether something is wrong at a name.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// The records of a name in a zone.
     fn of(&self, name: &str, zone: &str) -> Option<&Vec<Record>> {
         self.records.get(if name == zone { "" } else { name }).or_else(|| self.records.get(name))

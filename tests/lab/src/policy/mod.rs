@@ -17,6 +17,8 @@
 //! | `mx1` | 127.0.0.31, a certificate of the authority itself, TLSA 3 1 1 |
 //! | `mx2` | 127.0.0.32, one of an authority below it, the whole chain, TLSA 2 0 1 of the root |
 //!
+//! The servers are embedded ones, or real ones ([`real`]), which can be wrong in fewer ways.
+//!
 //! TLSA records are found for port 25 as well as for the port of the hosts.
 //!
 //! ```
@@ -27,6 +29,7 @@
 //! ```
 
 pub mod fault;
+pub mod real;
 mod records;
 
 use std::collections::BTreeSet;
@@ -42,7 +45,7 @@ use crate::dane::tlsa;
 use crate::dns::{
     Behaviour as _, Names, Rcode, Reaction, Record, RecordType, Responder, ResponderOptions, TcpPort, Zones,
 };
-use crate::exchanger::{Exchanger, ExchangerOptions};
+use crate::exchanger::{Exchanger, ExchangerOptions, StartTls};
 use crate::https::{Https, HttpsOptions, Opening, Site, answer};
 use crate::peer::Script;
 
@@ -77,7 +80,9 @@ pub struct Domain {
     is_signed: bool,
     hosts: Vec<Host>,
     web_leaf: Leaf,
-    web_answer: Script,
+    policy: String,
+    /// Instead of the policy.
+    web_answer: Option<Script>,
     web_opening: Opening,
     away: Duration,
     ports: Ports,
@@ -108,7 +113,8 @@ impl Domain {
             is_signed: true,
             hosts,
             web_leaf: authority.leaf(&LeafOptions::server_named(POLICY_HOST)),
-            web_answer: answer::ok(POLICY),
+            policy: POLICY.to_owned(),
+            web_answer: None,
             web_opening: Opening::Tls,
             away: Duration::ZERO,
             ports: Ports::Free,
@@ -175,14 +181,15 @@ impl Domain {
 
     /// With this policy.
     #[must_use]
-    pub fn policy(self, policy: &str) -> Self {
-        self.web_answer(answer::ok(policy))
+    pub fn policy(mut self, policy: &str) -> Self {
+        policy.clone_into(&mut self.policy);
+        self
     }
 
     /// With another answer from the host of the policy; see [`answer`].
     #[must_use]
     pub fn web_answer(mut self, answer: Script) -> Self {
-        self.web_answer = answer;
+        self.web_answer = Some(answer);
         self
     }
 
@@ -259,19 +266,21 @@ impl Domain {
         };
         let options: Vec<_> = self.hosts.iter().map(at_port).collect();
         let hosts = Exchanger::start_all_of(&options, &self.authority);
-        let (mut names, mut records) = (self.names, self.records);
-        for port in BTreeSet::from([25, hosts[0].port()]) {
-            for host in &self.hosts {
-                let owner = format!("_{port}._tcp.{}", host.options.host_name);
-                records.extend(host.tlsa.iter().map(|record| record.clone().owned_by(&owner)));
-                if let Some(rcode) = host.tlsa_rcode {
-                    names = names.at(&owner, RecordType::Tlsa, move |_| Reaction::rcode(rcode));
-                }
+        let port = hosts[0].port();
+        let mut names = self.names;
+        for (host, owner) in
+            self.hosts.iter().flat_map(|host| host.tlsa_owners(port).map(move |owner| (host, owner)))
+        {
+            if let Some(rcode) = host.tlsa_rcode {
+                names = names.at(&owner, RecordType::Tlsa, move |_| Reaction::rcode(rcode));
             }
         }
+        let mut records = self.records;
+        records.extend(self.hosts.iter().flat_map(|host| host.tlsa_records(port)));
         let logo = self.authority.leaf(&LeafOptions::server_named(&name("www")));
         let logo = Site::new(&name("www"), &logo, answer::typed("image/svg+xml", records::LOGO));
-        let policy = Site::new(POLICY_HOST, &self.web_leaf, self.web_answer);
+        let web_answer = self.web_answer.unwrap_or_else(|| answer::ok(&self.policy));
+        let policy = Site::new(POLICY_HOST, &self.web_leaf, web_answer);
         let web = HttpsOptions::of([policy, logo]).opening(self.web_opening);
         let web = Https::start(web.at(&[(WEB, https).into()]));
         let zones = zones(records, names, self.is_signed).delayed(self.away);
@@ -292,6 +301,26 @@ impl Host {
             ..ExchangerOptions::named(&name(&format!("mx{number}")), listen)
         };
         Self { options, tlsa: vec![tlsa], tlsa_rcode: None }
+    }
+
+    /// Whether a real server can be like that.
+    fn is_plain(&self) -> bool {
+        let options = &self.options;
+        self.tlsa_rcode.is_none()
+            && options.starttls == StartTls::Works
+            && options.refused_connections.is_empty()
+    }
+
+    /// Where its TLSA records are.
+    fn tlsa_owners(&self, port: u16) -> impl Iterator<Item = String> {
+        let ports = BTreeSet::from([25, port]);
+        ports.into_iter().map(|port| format!("_{port}._tcp.{}", self.options.host_name))
+    }
+
+    /// Its TLSA records in all of these places.
+    fn tlsa_records(&self, port: u16) -> impl Iterator<Item = Record> {
+        self.tlsa_owners(port)
+            .flat_map(|owner| self.tlsa.iter().map(move |record| record.clone().owned_by(&owner)))
     }
 }
 
@@ -339,34 +368,33 @@ impl Servers {
     /// `--ca-file`.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        let words = [
-            ("-d", DOMAIN.to_owned()),
-            ("--resolver", self.resolver().to_string()),
-            ("--port", self.smtp_port().to_string()),
-            ("--https-port", self.https_port().to_string()),
-            ("--ca-file", self.ca_file.display().to_string()),
-        ];
-        words.into_iter().flat_map(|(option, value)| [option.to_owned(), value]).collect()
+        arguments(self.resolver(), self.smtp_port(), self.https_port(), &self.ca_file)
     }
 }
 
-/// A resolver's view: the domain, two others that it leads to, and the zones above them.
+fn arguments(resolver: SocketAddr, smtp: u16, https: u16, ca_file: &Path) -> Vec<String> {
+    let words = [
+        ("-d", DOMAIN.to_owned()),
+        ("--resolver", resolver.to_string()),
+        ("--port", smtp.to_string()),
+        ("--https-port", https.to_string()),
+        ("--ca-file", ca_file.display().to_string()),
+    ];
+    words.into_iter().flat_map(|(option, value)| [option.to_owned(), value]).collect()
+}
+
+/// A resolver's view: the domain, two others that it leads to, and nothing else in the world.
 fn zones(records: Vec<Record>, names: Names, is_signed: bool) -> Zones {
-    let (mut own, mut others) = (names, Names::default());
-    for record in records {
-        if record.name.as_deref().is_some_and(is_own) {
-            own = own.record(record);
-        } else {
-            others = others.record(record);
-        }
-    }
-    let zones = Zones::new().following_aliases().zone("test", others);
+    let (own, others): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| is_in(record, DOMAIN));
+    let own = own.into_iter().fold(names, Names::record);
+    let zones = Zones::new().following_aliases().otherwise(Names::new(others));
     if is_signed { zones.zone(DOMAIN, own.authentic()) } else { zones.zone(DOMAIN, own) }
 }
 
-/// Whether a name is in the domain.
-fn is_own(name: &str) -> bool {
-    name.strip_suffix(DOMAIN).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+/// Whether a record is of a zone.
+fn is_in(record: &Record, zone: &str) -> bool {
+    let front = record.name.as_deref().and_then(|name| name.strip_suffix(zone));
+    front.is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
 /// A name in the domain; the domain itself is empty.

@@ -56,11 +56,11 @@ pub(super) fn healthy() -> Vec<Record> {
         ("mx2", "127.0.0.32".to_owned()),
         ("mta-sts", WEB.to_string()),
         ("www", WEB.to_string()),
-        ("ns1", RESOLVER.to_string()),
+        ("ns", RESOLVER.to_string()),
     ];
     let own = [
         Record::soa(DOMAIN),
-        Record::ns(&name("ns1")).owned_by(DOMAIN),
+        Record::ns(&name("ns")).owned_by(DOMAIN),
         Record::mx(10, &name("mx1")).owned_by(DOMAIN),
         Record::mx(20, &name("mx2")).owned_by(DOMAIN),
         Record::cname("s1.dkim.mailer.test").owned_by(&name("alias._domainkey")),
@@ -69,6 +69,10 @@ pub(super) fn healthy() -> Vec<Record> {
         Record::txt("v=spf1 a:out.mailer.test ip4:198.51.100.0/25 -all").owned_by("spf.mailer.test"),
         Record::address("198.51.100.200").owned_by("out.mailer.test"),
         Record::txt(&rsa(RSA_2048)).owned_by("s1.dkim.mailer.test"),
+        Record::ptr(&name("mx1")).owned_by("31.0.0.127.in-addr.arpa"),
+        Record::ptr(&name("mx2")).owned_by("32.0.0.127.in-addr.arpa"),
+        Record::mx(10, "mx.reports.test").owned_by("reports.test"),
+        Record::address("198.51.100.201").owned_by("mx.reports.test"),
         Record::txt("v=DMARC1;").owned_by("example.test._report._dmarc.reports.test"),
     ];
     let texts = texts.map(|(front, text)| Record::txt(text).owned_by(&name(front)));
