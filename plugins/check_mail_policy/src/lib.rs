@@ -9,6 +9,8 @@ mod bimi;
 mod dkim;
 mod dmarc;
 mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 mod lookup;
 mod mta_sts;
 mod options;
@@ -19,12 +21,6 @@ mod tags;
 #[cfg(test)]
 mod testing;
 mod tls_rpt;
-
-#[doc(hidden)]
-pub mod fuzz {
-    //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
-    pub use crate::mta_sts::{Mode, Policy, PolicyError, judge_policy};
-}
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, TimeThresholdArgs, UsageError};
@@ -75,9 +71,12 @@ impl Plugin for CheckMailPolicy {
         ),
         (
             State::Warning,
-            "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody",
+            "DMARC: weaker than --dmarc-min, no p=, words that no receiver knows, reports to who did not agree",
         ),
-        (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
+        (
+            State::Critical,
+            "DMARC: no record up to the top, several, a word in place of the policy that is none",
+        ),
         (
             State::Warning,
             "MTA-STS: max_age below a day or above a year, with mode testing an exchanger not named",

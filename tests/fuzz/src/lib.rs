@@ -16,6 +16,7 @@ pub mod arp_frame;
 pub mod arp_netlink;
 pub mod dns_message;
 pub mod ini;
+pub mod mail_records;
 pub mod mx_verdict;
 pub mod mysql_check_rows;
 pub mod mysql_greeting;
@@ -36,6 +37,7 @@ pub mod smtp_relay_verdict;
 pub mod smtp_reply;
 pub mod sslv2_hello;
 pub mod starttls;
+pub mod sts_policy;
 pub mod tls_flight;
 pub mod tls_session;
 pub mod weak_certificate;
@@ -52,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     ("arp_netlink", arp_netlink::run),
     ("dns_message", dns_message::run),
     ("ini", ini::run),
+    ("mail_records", mail_records::run),
     ("mx_verdict", mx_verdict::run),
     ("mysql_check_rows", mysql_check_rows::run),
     ("mysql_greeting", mysql_greeting::run),
@@ -72,6 +75,7 @@ pub const TARGETS: &[Target] = &[
     ("smtp_reply", smtp_reply::run),
     ("sslv2_hello", sslv2_hello::run),
     ("starttls", starttls::run),
+    ("sts_policy", sts_policy::run),
     ("tls_flight", tls_flight::run),
     ("tls_session", tls_session::run),
     ("weak_certificate", weak_certificate::run),

@@ -74,7 +74,7 @@ fn judge_settings(at: &DomainName, record: &DmarcRecord, report: &mut Report) {
     for (tag, setting) in [("p", &record.p), ("sp", &record.sp), ("np", &record.np)] {
         if let Setting::Invalid(word) = setting {
             let text = format!(
-                "_dmarc.{at}: {tag}={} is none of none, quarantine and reject, which {counts} \
+                "_dmarc.{at}: {tag}={} is no policy, which {counts} \
                  (RFC 9989 section 4.10.1)",
                 quote(word)
             );
