@@ -57,7 +57,7 @@ pub(crate) fn judge(
                     );
                     report.find("dmarc_unauthorised", State::Warning, text);
                 }
-                Err(unanswered) => report.add(unanswered.finding("dmarc_unknown", options)),
+                Err(unanswered) => unanswered.report("dmarc_unknown", options, report),
             }
         }
         if let Some(left) = hosts.len().checked_sub(MOST_HOSTS).filter(|left| *left > 0) {
