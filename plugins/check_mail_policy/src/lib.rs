@@ -126,7 +126,10 @@ impl CheckMailPolicy {
     fn judge_records(&self, answers: &Answers, report: &mut Report) {
         dkim::judge(self, answers, report);
         dmarc::judge(self, answers, report);
-        mta_sts::judge_record(self, answers, report);
+        if mta_sts::judge_record(self, answers, report).is_some() {
+            let text = format!("mta-sts.{}: the policy was not fetched", self.domain);
+            report.find("sts_policy", State::Unknown, text);
+        }
         tls_rpt::judge(self, answers, report);
         bimi::judge(self, answers, report);
     }
