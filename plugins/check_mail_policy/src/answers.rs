@@ -130,8 +130,6 @@ pub fn asked_name(labels: &str) -> Option<DomainName> {
 pub(crate) mod testing {
     //! Tables for tests.
 
-    use common::proto::dns::Answer;
-
     use super::*;
 
     /// A table that knows everything: names without a record here do not exist.
@@ -163,19 +161,8 @@ pub(crate) mod testing {
 
         /// Asks as the probe does until nothing more is wanted; the rounds that took.
         pub(crate) fn ask<R>(&self, judge: impl Fn(&Answers) -> R) -> (R, usize) {
-            let mut answers = Answers::default();
-            for round in 0.. {
-                let judged = judge(&answers);
-                let wanted = answers.take_wanted();
-                if wanted.is_empty() {
-                    return (judged, round);
-                }
-                for question in wanted {
-                    let answer = Answer::bare(self.outcome(&question));
-                    answers.insert(question, Reply { answer, server: None, time: None });
-                }
-            }
-            unreachable!()
+            let (judged, _, rounds) = crate::fuzz::ask(judge, |question| self.outcome(question));
+            (judged, rounds)
         }
 
         fn outcome(&self, question: &Question) -> Outcome {

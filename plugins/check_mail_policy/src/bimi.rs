@@ -24,7 +24,7 @@ pub(crate) fn judge(options: &CheckMailPolicy, answers: &Answers, report: &mut R
         return;
     }
     if let Err(unanswered) = judge_place(options, &options.domain, wish, answers, report) {
-        report.add(unanswered.finding("bimi_unknown", options));
+        unanswered.report("bimi_unknown", options, report);
     }
 }
 

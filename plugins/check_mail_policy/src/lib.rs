@@ -10,6 +10,8 @@ mod dane;
 mod dkim;
 mod dmarc;
 mod fields;
+#[doc(hidden)]
+pub mod fuzz;
 mod hosts;
 mod http;
 mod https;
@@ -25,14 +27,6 @@ mod tags;
 #[cfg(test)]
 mod testing;
 mod tls_rpt;
-
-#[doc(hidden)]
-pub mod fuzz {
-    //! The readers of foreign bytes, for the fuzz targets in `tests/fuzz`.
-    pub use crate::http::{MOST_BODY, Response, Rest};
-    pub use crate::mta_sts::{Mode, Policy, PolicyError, judge_policy};
-    pub use crate::spf::rehearse_spf;
-}
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, SmtpArgs, TimeThresholdArgs, UsageError};

@@ -1,7 +1,7 @@
 //! The texts at a name, told apart: those that are meant, and others that stand beside them.
 
 use common::proto::dns::{DomainName, Kind, Outcome};
-use common::report::{Finding, Report, State, quote};
+use common::report::{Report, State, quote};
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
@@ -33,10 +33,12 @@ pub(crate) struct Texts<'a> {
 }
 
 impl Unanswered {
-    /// `cannot look up the TXT record of _dmarc.example.org: SERVFAIL`.
-    pub(crate) fn finding(&self, id: &'static str, options: &CheckMailPolicy) -> Finding {
+    /// Adds `cannot look up the TXT record of _dmarc.example.org: SERVFAIL`, once for all who asked.
+    pub(crate) fn report(&self, id: &'static str, options: &CheckMailPolicy, report: &mut Report) {
         let text = format!("cannot look up {}", self.question());
-        Finding::new(id, options.state_of(&self.outcome), text)
+        if report.findings().iter().all(|known| known.text != text) {
+            report.find(id, options.state_of(&self.outcome), text);
+        }
     }
 
     /// `the TXT record of _dmarc.example.org: SERVFAIL`.

@@ -29,8 +29,11 @@ pub(crate) const STATES: &[(State, &str)] = &[
         State::Critical,
         "DKIM: no key or several, a revoked or broken one, RSA below 1024 bits, no use for mail",
     ),
-    (State::Warning, "DMARC: weaker than --dmarc-min, no p=, words that count as another, reports to nobody"),
-    (State::Critical, "DMARC: no record up to the top, several, a policy that is none"),
+    (
+        State::Warning,
+        "DMARC: weaker than --dmarc-min, no p=, words that no receiver knows, reports to who did not agree",
+    ),
+    (State::Critical, "DMARC: no record up to the top, several, a word in place of the policy that is none"),
     (State::Warning, "MTA-STS: max_age below a day or above a year, another media type than text/plain"),
     (State::Critical, "MTA-STS: no record (--mta-sts), several or a broken one, no valid policy"),
     (State::Critical, "MTA-STS: the policy cannot be fetched: refused, redirected, a certificate that fails"),

@@ -21,7 +21,7 @@ pub(crate) fn judge(options: &CheckMailPolicy, answers: &Answers, report: &mut R
     let Some(name) = options.domain.child("_smtp._tls").filter(|_| wish != Wish::No) else { return };
     let texts = match Texts::read(answers, &name, |text| starts_with_version(text, VERSION)) {
         Ok(texts) => texts,
-        Err(unanswered) => return report.add(unanswered.finding("tlsrpt_unknown", options)),
+        Err(unanswered) => return unanswered.report("tlsrpt_unknown", options, report),
     };
     let miss = texts.near_miss("v=tlsrptv");
     match texts.records.as_slice() {

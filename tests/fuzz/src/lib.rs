@@ -17,6 +17,7 @@ pub mod arp_netlink;
 pub mod dns_message;
 pub mod http_response;
 pub mod ini;
+pub mod mail_records;
 pub mod mx_verdict;
 pub mod mysql_check_rows;
 pub mod mysql_greeting;
@@ -38,6 +39,7 @@ pub mod smtp_reply;
 pub mod spf_record;
 pub mod sslv2_hello;
 pub mod starttls;
+pub mod sts_policy;
 pub mod tls_flight;
 pub mod tls_session;
 pub mod weak_certificate;
@@ -55,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     ("dns_message", dns_message::run),
     ("http_response", http_response::run),
     ("ini", ini::run),
+    ("mail_records", mail_records::run),
     ("mx_verdict", mx_verdict::run),
     ("mysql_check_rows", mysql_check_rows::run),
     ("mysql_greeting", mysql_greeting::run),
@@ -76,6 +79,7 @@ pub const TARGETS: &[Target] = &[
     ("spf_record", spf_record::run),
     ("sslv2_hello", sslv2_hello::run),
     ("starttls", starttls::run),
+    ("sts_policy", sts_policy::run),
     ("tls_flight", tls_flight::run),
     ("tls_session", tls_session::run),
     ("weak_certificate", weak_certificate::run),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use check_mail_policy::CheckMailPolicy;
-use check_mail_policy::fuzz::rehearse_spf;
+use check_mail_policy::fuzz::judge_spf;
 use clap::Parser;
 use common::proto::dns::{Data, Kind, Outcome, Question, Record};
 use common::proto::text::decode;
@@ -60,7 +60,7 @@ fn texts<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeMap<String, Vec<Stri
 fn judged(arguments: &[&str], texts: &BTreeMap<String, Vec<String>>) -> Report {
     let all = ["check_mail_policy", "-d", DOMAIN, "--spf"].iter().chain(arguments);
     let options = CheckMailPolicy::try_parse_from(all).expect("good options");
-    let (report, rounds, questions) = rehearse_spf(&options, |question| say(question, texts));
+    let (report, questions, rounds) = judge_spf(&options, |question| say(question, texts));
     assert!(rounds <= 60 && questions <= 1000, "{questions} questions in {rounds} rounds");
     report
 }

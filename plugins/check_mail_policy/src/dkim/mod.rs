@@ -54,7 +54,7 @@ fn judge_selector(
     let texts = match Texts::read(answers, &name, |_| true) {
         Ok(texts) => texts,
         Err(unanswered) => {
-            report.add(unanswered.finding("dkim_unknown", options));
+            unanswered.report("dkim_unknown", options, report);
             return Known::Open;
         }
     };

@@ -27,7 +27,7 @@ pub(crate) fn judge(options: &CheckMailPolicy, answers: &Answers, report: &mut R
     }
     let domain = &options.domain;
     match discover(domain, answers) {
-        Err(unanswered) => report.add(unanswered.finding("dmarc_unknown", options)),
+        Err(unanswered) => unanswered.report("dmarc_unknown", options, report),
         Ok(Applied::Missing(miss)) => {
             let text = format!(
                 "_dmarc.{domain}: no DMARC record, nor at a name above{miss} (RFC 9989 section 4.10)"
@@ -60,7 +60,7 @@ fn judge_record(
     judge_settings(at, record, report);
     match whose(&options.domain, at, record, answers) {
         Ok(whose) => judge_policy(options, (at, record), whose, report),
-        Err(unanswered) => report.add(unanswered.finding("dmarc_unknown", options)),
+        Err(unanswered) => unanswered.report("dmarc_unknown", options, report),
     }
     if at == &options.domain {
         judge_names_below(options, record, answers, report);
@@ -74,7 +74,7 @@ fn judge_settings(at: &DomainName, record: &DmarcRecord, report: &mut Report) {
     for (tag, setting) in [("p", &record.p), ("sp", &record.sp), ("np", &record.np)] {
         if let Setting::Invalid(word) = setting {
             let text = format!(
-                "_dmarc.{at}: {tag}={} is none of none, quarantine and reject, which {counts} \
+                "_dmarc.{at}: {tag}={} is no policy, which {counts} \
                  (RFC 9989 section 4.10.1)",
                 quote(word)
             );
@@ -123,7 +123,9 @@ fn judge_policy(
     let least = options.expect.dmarc_min;
     let of = if at == &options.domain { String::new() } else { format!(" of {at} for {}", options.domain) };
     let mode = if record.is_test { ", only tested (t=y)" } else { "" };
-    report.find("dmarc", State::Ok, format!("DMARC {tag}={policy}{of}{mode}"));
+    if record.faults.iter().all(|fault| fault.state < State::Critical) {
+        report.find("dmarc", State::Ok, format!("DMARC {tag}={policy}{of}{mode}"));
+    }
     if policy < least.policy() {
         let text = format!("_dmarc.{at}: {tag}={policy}{of} is weaker than {} (--dmarc-min)", least.policy());
         report.find("dmarc_weak", State::Warning, text);
@@ -177,7 +179,7 @@ fn judge_names_below(
                 }
             }
         }
-        Err(unanswered) => report.add(unanswered.finding("dmarc_unknown", options)),
+        Err(unanswered) => unanswered.report("dmarc_unknown", options, report),
     }
 }
 

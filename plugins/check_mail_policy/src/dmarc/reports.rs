@@ -1,5 +1,7 @@
 //! Whether those who shall get reports have agreed to (RFC 9990 section 4, RFC 9991 section 5).
 
+use std::cell::OnceCell;
+
 use common::proto::dns::DomainName;
 use common::report::{Report, State};
 
@@ -37,9 +39,10 @@ pub(crate) fn judge(
             format!("{name}: no rua=, so nobody reports who uses the domain (RFC 9989 section 4.7)"),
         );
     }
+    let asker = Asker { at, answers, organization: OnceCell::new() };
     for (tag, Uris { hosts, .. }) in [("rua", &record.rua), ("ruf", &record.ruf)] {
         for host in hosts.iter().take(MOST_HOSTS) {
-            match consent(at, host, answers) {
+            match asker.consent(host) {
                 Ok(Consent::Given) => {}
                 Ok(Consent::Redirected(place, other)) => {
                     let text = format!(
@@ -57,7 +60,7 @@ pub(crate) fn judge(
                     );
                     report.find("dmarc_unauthorised", State::Warning, text);
                 }
-                Err(unanswered) => report.add(unanswered.finding("dmarc_unknown", options)),
+                Err(unanswered) => unanswered.report("dmarc_unknown", options, report),
             }
         }
         if let Some(left) = hosts.len().checked_sub(MOST_HOSTS).filter(|left| *left > 0) {
@@ -71,48 +74,55 @@ pub(crate) fn judge(
     }
 }
 
-fn consent(at: &DomainName, host: &DomainName, answers: &Answers) -> Result<Consent, Unanswered> {
-    if host == at {
-        return Ok(Consent::Given);
-    }
-    // Of two domains one of which lies in the other, most are of one organization; others are not.
-    if host.is_within(at) || at.is_within(host) {
-        match is_same_organization(at, host, answers) {
-            Ok(true) => Ok(Consent::Given),
-            Ok(false) => authorisation(at, host, answers),
-            Err(unanswered) => or_authorised(authorisation(at, host, answers), unanswered),
+/// The domain that wants reports sent.
+struct Asker<'a> {
+    at: &'a DomainName,
+    answers: &'a Answers,
+    /// Looked for when it matters first.
+    organization: OnceCell<Result<DomainName, Unanswered>>,
+}
+
+impl Asker<'_> {
+    fn consent(&self, host: &DomainName) -> Result<Consent, Unanswered> {
+        if host == self.at {
+            return Ok(Consent::Given);
         }
-    } else {
-        match authorisation(at, host, answers)? {
-            Consent::Missing(_) if is_same_organization(at, host, answers)? => Ok(Consent::Given),
-            consent => Ok(consent),
+        // Of two domains one of which lies in the other, most are of one organization; others are not.
+        if host.is_within(self.at) || self.at.is_within(host) {
+            match self.is_of_same_organization(host) {
+                Ok(true) => Ok(Consent::Given),
+                Ok(false) => self.authorisation(host),
+                // A consent counts whatever the organization is.
+                Err(unanswered) => match self.authorisation(host) {
+                    Ok(Consent::Missing(_)) | Err(_) => Err(unanswered),
+                    given => given,
+                },
+            }
+        } else {
+            match self.authorisation(host)? {
+                Consent::Missing(_) if self.is_of_same_organization(host)? => Ok(Consent::Given),
+                consent => Ok(consent),
+            }
         }
     }
-}
 
-/// A consent counts whatever the organization is; only without one it matters that it is unknown.
-fn or_authorised(
-    authorisation: Result<Consent, Unanswered>,
-    unanswered: Unanswered,
-) -> Result<Consent, Unanswered> {
-    match authorisation {
-        Ok(Consent::Missing(_)) | Err(_) => Err(unanswered),
-        given => given,
+    fn is_of_same_organization(&self, host: &DomainName) -> Result<bool, Unanswered> {
+        let own = self.organization.get_or_init(|| Walk::from(self.at, self.answers).organization());
+        // Both are asked for in one round.
+        let other = Walk::from(host, self.answers).organization();
+        Ok(own.clone()? == other?)
     }
-}
 
-fn is_same_organization(one: &DomainName, other: &DomainName, answers: &Answers) -> Result<bool, Unanswered> {
-    let [one, other] = [one, other].map(|domain| Walk::from(domain, answers));
-    Ok(one.organization()? == other.organization()?)
-}
-
-fn authorisation(at: &DomainName, host: &DomainName, answers: &Answers) -> Result<Consent, Unanswered> {
-    let Some(place) = host.child(&format!("{at}._report._dmarc")) else { return Ok(Consent::Missing(None)) };
-    let texts = Texts::read(answers, &place, is_record)?;
-    if texts.records.is_empty() {
-        return Ok(Consent::Missing(Some(place)));
+    fn authorisation(&self, host: &DomainName) -> Result<Consent, Unanswered> {
+        let Some(place) = host.child(&format!("{}._report._dmarc", self.at)) else {
+            return Ok(Consent::Missing(None));
+        };
+        let texts = Texts::read(self.answers, &place, is_record)?;
+        if texts.records.is_empty() {
+            return Ok(Consent::Missing(Some(place)));
+        }
+        let records = texts.records.iter().map(|text| DmarcRecord::parse(text));
+        let elsewhere = records.flat_map(|record| record.rua.hosts).find(|other| other != host);
+        Ok(elsewhere.map_or(Consent::Given, |other| Consent::Redirected(place, other)))
     }
-    let records = texts.records.iter().map(|text| DmarcRecord::parse(text));
-    let elsewhere = records.flat_map(|record| record.rua.hosts).find(|other| other != host);
-    Ok(elsewhere.map_or(Consent::Given, |other| Consent::Redirected(place, other)))
 }

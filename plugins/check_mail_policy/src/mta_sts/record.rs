@@ -1,7 +1,7 @@
 //! The record, `_mta-sts.DOMAIN` (RFC 8461 section 3.1).
 
 use common::proto::dns::DomainName;
-use common::report::{Finding, Report, State, quote};
+use common::report::{Report, State, quote};
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
@@ -90,18 +90,10 @@ pub(crate) fn judge_record(
             report.find("sts_missing", State::Critical, text);
         }
         Ok(None) => report.context(1, format!("{name}: no MTA-STS record")),
-        Err(problem) => report.add(problem.finding(options)),
+        Err(Problem::Unanswered(unanswered)) => unanswered.report("sts_unknown", options, report),
+        Err(Problem::Broken(text)) => report.find("sts_record", State::Critical, text),
     }
     None
-}
-
-impl Problem {
-    fn finding(&self, options: &CheckMailPolicy) -> Finding {
-        match self {
-            Self::Unanswered(unanswered) => unanswered.finding("sts_unknown", options),
-            Self::Broken(text) => Finding::new("sts_record", State::Critical, text.clone()),
-        }
-    }
 }
 
 #[cfg(test)]

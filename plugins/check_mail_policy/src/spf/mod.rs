@@ -10,13 +10,11 @@ mod judge;
 mod macros;
 mod published;
 mod record;
-mod rehearsal;
 mod syntax;
 mod walk;
 mod world;
 
 pub(crate) use judge::{SPF_LOOKUPS, SPF_VOIDS};
-pub use rehearsal::rehearse_spf;
 
 #[cfg(test)]
 mod tests;
