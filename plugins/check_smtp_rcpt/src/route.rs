@@ -68,7 +68,9 @@ fn in_dns(
     deadline: &Deadline,
 ) -> Result<(Source, Vec<Host>), ProbeError> {
     let upstreams = options.dns.upstreams()?;
-    let all = exchangers(domain, &upstreams, &options.dns.settings(), deadline)?;
+    // What is left behind that is too little for any host, but enough to say why.
+    let deadline = deadline.shortened(deadline.limit() * 19 / 20);
+    let all = exchangers(domain, &upstreams, &options.dns.settings(), &deadline)?;
     let resolver = |at: usize| upstreams.get(at).map(ToString::to_string).unwrap_or_default();
     if deadline.left().is_zero() {
         // No host can be asked any more, and it is not the hosts that took the time.
