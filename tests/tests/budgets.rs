@@ -94,7 +94,7 @@ fn smtp_relay_costs() {
     is_small("check_smtp_relay", 2_400_000);
     let server = Exchanger::start(ExchangerOptions { error_limits: None, ..ExchangerOptions::default() });
     let plain = relay_check(&server, &["--tls", "none"]);
-    at_most("six probes in the clear", plain.instructions(), 1_300_000);
+    at_most("six probes in the clear", plain.instructions(), 1_200_000);
     at_most("six probes in the clear, KiB", plain.peak_rss_kib(), 5 * 1024);
     let encrypted = relay_check(&server, &[]);
     at_most("six probes by STARTTLS", encrypted.instructions(), 4_000_000);

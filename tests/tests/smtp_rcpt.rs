@@ -9,15 +9,15 @@
 
 use std::time::Duration;
 
-use lab::dns::{Rcode, Reaction, Record, Responder, Zones};
+use lab::dns::{Query, Rcode, Reaction, Record, RecordType, Responder, Zones};
 use lab::exchanger::{
     ExchangerOptions, Greylisting, POSTGREY_450, POSTGREY_451, QUOTA_452, QUOTA_552, RELAY_252, RELAY_454,
 };
 use lab::output::State;
 use lab::process::{free_port, has_ipv6};
 use tests::Measured::{No, Yes};
-use tests::Run;
 use tests::rcpt::{Domain, RECIPIENT, Wish, good, serving, through, zone};
+use tests::{Check, Run};
 
 /// What a host does whose answer to [`RECIPIENT`] is this.
 fn answers(reply: &str) -> impl Fn(&mut ExchangerOptions) + use<> {
@@ -219,6 +219,21 @@ fn critical_all_are_down() {
 }
 
 #[test]
+fn warning_the_first_closes_at_mail_and_the_second_accepts() {
+    let closing = |options: &mut ExchangerOptions| {
+        options.senders.insert("*".into(), "421 4.3.2 shutting down".into());
+    };
+    let domain = Domain::start(&[(10, &closing), (20, &good)]);
+    let words = "temporary: mx1.lab.test defers the sender <>: \"421 4.3.2 shutting down\" (accepted by mx2.lab.test)";
+    let run = domain.check().gives(State::Warning, &[words]);
+    assert_eq!(figures(&run), [Some(2.0), Some(1.0), Some(1.0)]);
+    domain.assert_polite();
+    let domain = Domain::start(&[(10, &closing), (20, &closing)]);
+    domain.check().gives(State::Critical, &["mx1.lab.test defers", "mx2.lab.test defers"]);
+    domain.check().args(["--temporary-state", "unknown"]).gives(State::Unknown, &["mx1.lab.test defers"]);
+}
+
+#[test]
 fn critical_down_beside_one_that_refuses() {
     let domain = Domain::start(&[(10, &down), (20, &answers("550 5.1.1 unknown"))]);
     domain.check().gives(State::Critical, &["mx1.lab.test: server refuses", "unknown to mx2.lab.test"]);
@@ -372,7 +387,7 @@ fn domains_without_hosts() {
             RECIPIENT,
             State::Unknown,
             State::Unknown,
-            "cannot look up the MX of lab.test: SERVFAIL (127.0.0.1:",
+            "cannot look up the MX of lab.test in DNS: SERVFAIL (127.0.0.1:",
         ),
     ] {
         let run = through(dns).arg(recipient).gives(accept, &[words]);
@@ -460,15 +475,24 @@ fn resolvers_that_disagree() {
 }
 
 #[test]
-fn critical_the_name_server_is_silent_to_the_end() {
+fn unknown_the_name_server_is_silent_to_the_end() {
     let silent = Responder::start(Reaction::silence());
-    through(&silent)
-        .arg(RECIPIENT)
-        .timeout(0.5)
-        .gives(State::Critical, &["timeout after 0.5 s while querying"]);
-    through(&silent)
-        .args([RECIPIENT, "--tries", "1"])
-        .gives(State::Unknown, &["cannot look up the MX of lab.test: timeout"]);
+    let words = format!("cannot look up the MX of lab.test in DNS: timeout ({})", silent.addr());
+    through(&silent).arg(RECIPIENT).timeout(1.0).gives(State::Unknown, &[&words]);
+    through(&silent).args([RECIPIENT, "--tries", "1"]).gives(State::Unknown, &[&words]);
+    // It took the time that another one and the hosts would have needed.
+    let domain = Domain::start(&[(10, &good)]);
+    let both = Check::new("check_smtp_rcpt").args(["--resolver", &domain.dns.addr().to_string()]);
+    let both = both.args(["--resolver", &silent.addr().to_string(), "--allow-private"]);
+    both.args(["-p", &domain.port().to_string(), RECIPIENT]).timeout(1.0).gives(State::Unknown, &[&words]);
+    assert_eq!(domain.hosts[0].connections(), 0);
+    // The hosts are known, and where they are is not.
+    let half = Responder::start(|query: &Query| match query.record_type {
+        RecordType::Mx => Reaction::records([Record::mx(10, "mx1.lab.test")]),
+        _ => Reaction::silence(),
+    });
+    let words = format!("cannot look up the MX of lab.test in DNS: timeout ({})", half.addr());
+    through(&half).arg(RECIPIENT).timeout(1.0).gives(State::Unknown, &[&words]);
 }
 
 // TLS
@@ -539,7 +563,7 @@ fn warning_a_silent_host_does_not_eat_the_others() {
 fn warning_addresses_that_others_do_not_reach() {
     let domain = Domain::start(&[(10, &good)]);
     let (resolver, port) = (domain.dns.addr().to_string(), domain.port().to_string());
-    let check = tests::Check::new("check_smtp_rcpt").args(["--resolver", &resolver, "-p", &port, RECIPIENT]);
+    let check = Check::new("check_smtp_rcpt").args(["--resolver", &resolver, "-p", &port, RECIPIENT]);
     let words = ["not public, so not reached by others: mx1.lab.test has 127.0.0."];
     check.gives(State::Warning, &words).long("accepted by mx1.lab.test");
     check.arg("--allow-private").gives(State::Ok, &["accepted by mx1.lab.test"]);

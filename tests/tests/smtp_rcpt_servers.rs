@@ -48,6 +48,7 @@ fn postfix_knows_its_users() {
     stock("hard@lab.test").gives(State::Critical, &["the mailbox is full: \"552 5.2.2"]);
     stock("x@elsewhere.test")
         .gives(State::Critical, &["which does not take mail for this domain: \"454 4.7.1"]);
+    stock("\"a b\"@lab.test").gives(State::Critical, &["\"a b\"@lab.test unknown to 127.0.0.1: \"550 5.1.1"]);
     stock("pröbe@lab.test").gives(State::Critical, &["pröbe@lab.test unknown to 127.0.0.1"]);
 
     let on = |policy| ask(postfix.addr(policy), "probe@lab.test");

@@ -80,6 +80,8 @@ fn ok_six_probes_with_rset_between() {
     let recipients: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("RCPT TO:")).collect();
     assert_eq!(recipients[0], "<probe@lab.test>");
     assert!(recipients[1].ends_with("@lab.test>") && recipients[1].len() == "<@lab.test>".len() + 32);
+    let (_, later) = run(ExchangerOptions::default(), &OWN, State::Ok, &[]);
+    assert!(later.sessions()[0].contains(&format!("RCPT TO:{}", recipients[1])), "the same in each run");
     assert_eq!(
         recipients[2..],
         [
@@ -145,6 +147,26 @@ fn critical_open_for_the_empty_sender() {
     let options = ExchangerOptions { open_for: vec![Form::EmptySender], ..Default::default() };
     let arguments = [&OWN[..], &["--variants", "all"]].concat();
     run(options, &arguments, State::Critical, &["open relay for the empty sender"]);
+}
+
+#[test]
+fn unknown_variant_taken_while_the_control_is_put_off() {
+    // Whoever greylists unknown users alone: the disguised address may be one of everybody's.
+    let options = ExchangerOptions {
+        unknown: POSTGREY_450.into(),
+        open_for: vec![Form::Percent],
+        ..Default::default()
+    };
+    let words = "not proved for percent hack: probe%example.net@lab.test is taken, \"250 2.1.5 Ok\", and so may be any";
+    let (run, _) = run(options, &OWN, State::Unknown, &[words, "\"450 4.2.0"]);
+    run.silent_about("possible relay");
+    let route = ExchangerOptions {
+        unknown: POSTGREY_450.into(),
+        open_for: vec![Form::SourceRoute],
+        ..Default::default()
+    };
+    let arguments = [&OWN[..], &["--variants", "all"]].concat();
+    self::run(route, &arguments, State::Warning, &["possible relay via source route"]);
 }
 
 #[test]
@@ -312,13 +334,13 @@ fn at_most_two_round_trips_for_each_probe() {
     for ehlo_refused in [false, true] {
         let options = ExchangerOptions { ehlo_refused, certificate: None, ..Default::default() };
         let server = Exchanger::start(options);
-        let relay = Relay::start(server.addr(), Duration::from_millis(10));
+        let relay = Relay::start(server.addr(), Duration::from_millis(40));
         let run = at(relay.addr()).args(OWN).gives(State::Ok, &["(6 probes)"]);
-        // Connect and banner two, EHLO one or, refused, two, then at most twelve of 20 ms each;
-        // QUIT may wait for its answer.
-        let most = if ehlo_refused { 0.34 } else { 0.24 };
+        // Of 80 ms each: connect and banner two, EHLO one or, refused, two, then one for each probe
+        // or two; QUIT may wait for its answer. One more for each probe would be 480 ms.
+        let most = if ehlo_refused { 17.0 } else { 12.0 };
         let time = run.parsed.value("time").unwrap();
-        assert!(time <= most + 0.1, "{time} s");
+        assert!(time <= most * 0.08 + 0.4, "{time} s");
     }
 }
 
@@ -363,7 +385,7 @@ fn unknown_when_the_server_hangs_up_at_a_probe() {
 
 #[test]
 fn limits_that_bite() {
-    let limits = ErrorLimits { soft: 2, delay: Duration::from_millis(450), hard: 4 };
+    let limits = ErrorLimits { soft: 2, delay: Duration::from_millis(700), hard: 4 };
     let options =
         ExchangerOptions { error_limits: Some(limits), recipients_per_message: 7, ..Default::default() };
     let (run, server) = run(
@@ -372,7 +394,8 @@ fn limits_that_bite() {
         State::Ok,
         &["refuses to relay"],
     );
-    run.long("the session ends after 4 errors, answers held back up to 0.5 s from error 3 on: \"421 4.7.0");
+    run.long("the session ends after 4 errors, answers held back up to ");
+    run.long(" s from error 3 on: \"421 4.7.0");
     run.long("takes 7 recipients for one message: \"452 4.5.3");
     assert_eq!(
         (run.parsed.value("errors_taken"), run.parsed.value("recipients_taken")),
@@ -480,8 +503,8 @@ fn the_states_of_options_hold_for_what_is_left_as_well() {
     let script =
         script.send("550 5.1.1 nobody\r\n").expect("RCPT").send("550 relay denied\r\n").expect("RCPT").hold();
     let peer = Peer::start(script);
-    let check = at(peer.addr()).timeout(0.5);
-    check.gives(State::Critical, &["3 of 5 probes not answered: timeout after 0.5 s"]);
+    let check = at(peer.addr()).timeout(1.0);
+    check.gives(State::Critical, &["3 of 5 probes not answered: timeout after 1 s"]);
     check.args(["--timeout-state", "warning"]).gives(State::Warning, &["3 of 5 probes not answered"]);
 }
 
@@ -500,7 +523,7 @@ fn silence_is_no_refusal() {
     let script =
         Script::new().banner().ehlo(&["SIZE"]).expect("MAIL").send("250 ok\r\n").expect("RCPT").hold();
     let peer = Peer::start(script);
-    let run = at(peer.addr()).timeout(0.5).gives(State::Critical, &["timeout after 0.5 s while querying"]);
+    let run = at(peer.addr()).timeout(1.0).gives(State::Critical, &["timeout after 1 s while querying"]);
     assert_eq!(run.parsed.value("accepted"), None);
 }
 

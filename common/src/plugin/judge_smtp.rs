@@ -119,6 +119,15 @@ pub fn judge_opening(opening: &Opening, report: &mut Report) {
     }
 }
 
+/// The same for one of several servers, whose name stands in front.
+pub fn judge_opening_of(place: &str, opening: &Opening, report: &mut Report) {
+    let mut own = Report::new();
+    judge_opening(opening, &mut own);
+    for finding in own.findings() {
+        report.add(Finding { text: format!("{place}: {}", finding.text), ..finding.clone() });
+    }
+}
+
 /// Background for `-v` and `-vv`.
 pub fn describe_opening(opening: &Opening, report: &mut Report) {
     if let Some(address) = opening.address {

@@ -32,7 +32,7 @@ use crate::report::{Condition, Metric, Report, State, StateTable, Thresholds};
 #[cfg(feature = "tls")]
 pub use judge::{CERT_DAYS, judge_certificate};
 #[cfg(feature = "smtp")]
-pub use judge_smtp::{describe_opening, judge_opening, judge_stop};
+pub use judge_smtp::{describe_opening, judge_opening, judge_opening_of, judge_stop};
 pub use progress::Progress;
 pub use run::{finding_of, main, with_defaults};
 pub use state::{Remembered, StateError, StateFile, state_folder};

@@ -39,7 +39,7 @@ pub(crate) fn judge_route(options: &CheckSmtpRcpt, seen: &Seen, run: &Run) -> Op
                 return none("no_domain", lost, format!("{nobody}: {domain} does not exist (NXDOMAIN)"));
             }
             Route::Unanswered(outcome) => {
-                let text = format!("cannot look up the MX of {domain}: {outcome} ({resolver})");
+                let text = format!("cannot look up the MX of {domain} in DNS: {outcome} ({resolver})");
                 return none("unanswered", run.states.state(Condition::Unresolved), text);
             }
             Route::Listed | Route::Implicit => {}

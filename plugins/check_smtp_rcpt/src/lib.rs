@@ -22,7 +22,7 @@ use common::cli::{
 };
 use common::net::dns::Route;
 use common::net::{Deadline, Family, ProbeError};
-use common::plugin::{Plugin, Run, describe_opening, judge_opening};
+use common::plugin::{Plugin, Run, describe_opening, judge_opening_of};
 use common::proto::address::is_public;
 use common::report::{Finding, Metric, Perfdata, Report, State, Thresholds, some};
 
@@ -185,12 +185,7 @@ impl CheckSmtpRcpt {
 /// What is odd about the servers and their names, whatever they say of the recipient.
 fn judge_servers(seen: &Seen, report: &mut Report) {
     for visit in &seen.visits {
-        let mut own = Report::new();
-        judge_opening(&visit.opening, &mut own);
-        let place = place_of(seen, visit);
-        for finding in own.findings() {
-            report.add(Finding { text: format!("{place}: {}", finding.text), ..finding.clone() });
-        }
+        judge_opening_of(&place_of(seen, visit), &visit.opening, report);
     }
     let Source::Dns { domain, route, dissent, .. } = &seen.source else { return };
     if *route == Route::Implicit {

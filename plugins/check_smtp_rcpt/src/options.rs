@@ -3,6 +3,7 @@
 use clap::{ArgAction, Args, ValueEnum};
 use common::cli::{FamilyArgs, UsageError};
 use common::net::Family;
+use common::net::random::nobody_at;
 use common::proto::dns::DomainName;
 use common::proto::names::Host;
 use common::proto::smtp::Mailbox;
@@ -152,9 +153,10 @@ impl EnvelopeArgs {
             || self.recipient().is_some_and(Mailbox::is_international)
     }
 
-    /// A user of the recipient's domain whom nobody has.
-    pub(crate) fn stranger(&self, name: &str) -> Option<Mailbox> {
-        format!("{name}@{}", self.recipient()?.domain()?).parse().ok()
+    /// A user of the recipient's domain whom it does not have, in each run the same.
+    pub(crate) fn stranger(&self) -> Option<Mailbox> {
+        let domain = self.recipient()?.domain()?;
+        format!("{}@{domain}", nobody_at(domain)).parse().ok()
     }
 
     pub(crate) fn check(&self, hosts: &HostArgs, also_unknown: bool) -> Result<(), UsageError> {
@@ -225,7 +227,11 @@ mod tests {
 
     #[test]
     fn strangers_live_in_the_domain_of_the_recipient() {
-        let stranger = options(&["a@b.example"]).envelope.stranger("0f").unwrap();
-        assert_eq!(stranger.path(), "<0f@b.example>");
+        let stranger = |recipient| options(&[recipient]).envelope.stranger().unwrap();
+        assert_eq!(
+            (stranger("a@b.example").domain(), stranger("a@b.example").local_part().len()),
+            (Some("b.example"), 32)
+        );
+        assert_eq!(stranger("c@b.example"), stranger("a@b.example"), "greylisting gets to know it");
     }
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::net::random::nonce;
 use common::net::{Deadline, Phase, ProbeError, at_once};
 use common::proto::names;
 
@@ -20,7 +19,7 @@ const MOST_VISITS: usize = 64;
 /// Looks and takes down what there is. An error means that nobody was asked.
 pub(crate) fn probe(options: &CheckSmtpRcpt, deadline: &Deadline) -> Result<Seen, ProbeError> {
     let recipient = options.envelope.recipient().ok_or_else(|| ProbeError::local("there is no recipient"))?;
-    let stranger = if options.expect.also_unknown { options.envelope.stranger(&nonce()?) } else { None };
+    let stranger = options.expect.also_unknown.then(|| options.envelope.stranger()).flatten();
     let (source, hosts) = find_hosts(options, deadline)?;
     let setting = Setting { options, recipient, stranger };
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use common::cli::UsageError;
 use common::net::dns::{Exchanger, Exchangers, Route, Target, Upstream, exchangers};
 use common::net::{Deadline, Family, ProbeError, at_once, resolve};
-use common::proto::dns::{DomainName, Kind};
+use common::proto::dns::{DomainName, Kind, Outcome};
 use common::proto::names;
 
 use crate::CheckSmtpRcpt;
@@ -68,9 +68,19 @@ fn in_dns(
     deadline: &Deadline,
 ) -> Result<(Source, Vec<Host>), ProbeError> {
     let upstreams = options.dns.upstreams()?;
-    let all = exchangers(domain, &upstreams, &options.dns.settings(), deadline)?;
-    // Who has no time left asks nobody.
-    deadline.remaining()?;
+    // What is left behind that is too little for any host, but enough to say why.
+    let deadline = deadline.shortened(deadline.limit() * 19 / 20);
+    let all = exchangers(domain, &upstreams, &options.dns.settings(), &deadline)?;
+    let resolver = |at: usize| upstreams.get(at).map(ToString::to_string).unwrap_or_default();
+    if deadline.left().is_zero() {
+        // No host can be asked any more, and it is not the hosts that took the time.
+        let late = |(at, one)| Some((at, missing(one).filter(|outcome| *outcome != Outcome::NotAsked)?));
+        let late = all.iter().enumerate().find_map(late);
+        let (at, outcome) = late.unwrap_or((0, Outcome::Timeout));
+        let (domain, route) = (domain.to_string(), Route::Unanswered(outcome));
+        let source = Source::Dns { domain, route, resolver: resolver(at), dissent: Vec::new() };
+        return Ok((source, Vec::new()));
+    }
     let has_answer = |one: &Exchangers| !matches!(one.route, Route::Unanswered(_));
     let believed = all.iter().position(has_answer).unwrap_or_default();
     let Some(mail) = all.get(believed) else {
@@ -78,15 +88,23 @@ fn in_dns(
     };
     let others = all.iter().zip(&upstreams).enumerate().filter(|(at, _)| *at != believed);
     let dissent = others.filter_map(|(_, (other, upstream))| dissent(mail, other, upstream)).collect();
-    let resolver = upstreams.get(believed).map(ToString::to_string).unwrap_or_default();
     let hosts = match mail.route {
         Route::Listed | Route::Implicit => {
             mail.hosts.iter().map(|host| seen_host(host, options.family(), options.hosts.port)).collect()
         }
         _ => Vec::new(),
     };
-    let source = Source::Dns { domain: domain.to_string(), route: mail.route.clone(), resolver, dissent };
+    let (domain, route) = (domain.to_string(), mail.route.clone());
+    let source = Source::Dns { domain, route, resolver: resolver(believed), dissent };
     Ok((source, hosts))
+}
+
+/// What came instead of an answer, to the question for the hosts or to one for their addresses.
+fn missing(mail: &Exchangers) -> Option<Outcome> {
+    match &mail.route {
+        Route::Unanswered(outcome) => Some(outcome.clone()),
+        _ => mail.hosts.iter().find_map(|host| Some(host.unanswered()?.1.clone())),
+    }
 }
 
 /// What a resolver says that is not what was believed.
@@ -150,7 +168,6 @@ fn gap(exchanger: &Exchanger, family: Family, is_empty: bool) -> Option<Gap> {
 mod tests {
     use super::*;
     use common::net::dns::Lookup;
-    use common::proto::dns::Outcome;
 
     fn lookup(addresses: &[&str], without: Option<Outcome>) -> Lookup {
         Lookup {

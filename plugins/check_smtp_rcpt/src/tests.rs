@@ -133,6 +133,21 @@ fn warning_down_while_another_accepts() {
 }
 
 #[test]
+fn warning_closing_at_mail_while_another_accepts() {
+    let closing = |words: &str| End::Stopped(Stop::Refused(Step::MailFrom, said(words)));
+    let (state, text) = judged(&seen(vec![(10, closing("421 4.3.2 busy")), (20, says("250 Ok"))]), &[]);
+    assert_eq!(state, State::Warning);
+    assert_eq!(
+        text,
+        "temporary: mx1.example defers the sender <>: \"421 4.3.2 busy\" (accepted by mx2.example)"
+    );
+    let first = seen(vec![(10, closing("421 busy")), (20, says("550 5.1.1 unknown"))]);
+    assert_eq!(judged(&first, &["--mode", "first"]).0, State::Critical, "the next one was asked");
+    let other = seen(vec![(10, closing("451 4.3.0 later")), (20, says("250 Ok"))]);
+    assert_eq!(judged(&other, &[]).0, State::Critical, "it goes on, and does not want this message");
+}
+
+#[test]
 fn warning_host_without_an_address_while_another_accepts() {
     for gap in [Gap::NoAddress, Gap::NotAHost("an address, where a name belongs".into())] {
         let mut half = seen(vec![(10, says("250 Ok"))]);
@@ -232,6 +247,13 @@ fn unknown_what_could_not_be_looked_at() {
     assert_eq!(
         (state, text.as_str()),
         (State::Unknown, "cannot look up the addresses of mx1.example: AAAA: SERVFAIL")
+    );
+    let late = ProbeError::timeout(Phase::Resolving, std::time::Duration::from_secs(1));
+    half.hosts[0].gap = Some(Gap::Unresolved(late));
+    let (state, text) = judged(&half, &[]);
+    assert_eq!(
+        (state, text.as_str()),
+        (State::Unknown, "cannot look up the addresses of mx1.example: timeout after 1 s while resolving")
     );
     half.hosts[0].gap = Some(Gap::LeftOut);
     assert_eq!(judged(&half, &[]).0, State::Unknown);

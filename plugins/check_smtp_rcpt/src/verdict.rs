@@ -219,7 +219,8 @@ impl Judge<'_> {
             }
             (Expect::Accept, _) if is_grey => self.greylisted(place),
             (Expect::Accept, 4) => (
-                Kind::Wrong,
+                // It closes (RFC 5321 section 3.8), and a sender goes on to the next host.
+                if said.code == 421 { Kind::Down } else { Kind::Wrong },
                 "sender_deferred",
                 self.run.states.state(Condition::Temporary),
                 format!("temporary: {place} defers the sender {sender}"),
@@ -299,6 +300,10 @@ impl Judge<'_> {
             Gap::NotAHost(what) => dead("not_a_host", format!("an MX record names {name}: {what}")),
             Gap::Unanswered(why) => {
                 let text = format!("cannot look up the addresses of {name}: {why}");
+                open(host, Finding::new("unanswered", state(Condition::Unresolved), text))
+            }
+            Gap::Unresolved(error) if error.trouble == Trouble::Timeout => {
+                let text = format!("cannot look up the addresses of {name}: {error}");
                 open(host, Finding::new("unanswered", state(Condition::Unresolved), text))
             }
             Gap::Unresolved(error) => open(host, finding_of(error, &self.run.states)),

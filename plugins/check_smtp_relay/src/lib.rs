@@ -1,5 +1,5 @@
-//! Proves in one polite session that an SMTP server (RFC 5321) does not carry mail of strangers
-//! to strangers.
+//! Proves in one polite session with each address of a host that its SMTP server (RFC 5321) does
+//! not carry mail of strangers to strangers.
 //!
 //! No message is ever sent: each probe ends after RCPT, and the next one begins with RSET.
 //! A refusal proves something only when it is about the relaying; one that is about us, about a
@@ -12,6 +12,9 @@ mod probes;
 mod seen;
 mod service;
 mod session;
+#[cfg(test)]
+mod tests;
+mod verdict;
 
 use std::time::Duration;
 
@@ -20,7 +23,7 @@ use common::cli::{
     DeliveryTlsArgs, RunArgs, SmtpArgs, TargetArgs, TemporaryArgs, TimeThresholdArgs, UsageError,
 };
 use common::net::{Deadline, ProbeError};
-use common::plugin::{Plugin, Run, finding_of, judge_opening};
+use common::plugin::{Plugin, Run, finding_of};
 use common::report::{Condition, Metric, Report, State, Thresholds};
 
 use options::{LimitArgs, ProbeArgs};
@@ -70,6 +73,7 @@ impl Plugin for CheckSmtpRelay {
             "the foreign recipient is refused because it is foreign (454 4.7.1, 5xx), in every disguise",
         ),
         (State::Warning, "a disguised address is taken although a random local one is refused"),
+        (State::Warning, "an address of the host cannot be reached while another one was asked"),
         (State::Warning, "STARTTLS is offered and fails, a firewall masks the banner, -w"),
         (State::Warning, "with --limits: no end after too many errors, no refusal of too many recipients"),
         (
@@ -82,6 +86,7 @@ impl Plugin for CheckSmtpRelay {
         ),
         (State::Unknown, "greylisted, deferred, 421: nothing is proved (--temporary-state)"),
         (State::Unknown, "refused because of the sender, the client or the domain: nothing is proved"),
+        (State::Unknown, "a disguised address is taken, and the random local one put off or not answered"),
         (State::Unknown, "probes left unanswered, wrong options, name does not resolve"),
     ];
     const EXAMPLES: &'static [(&'static str, &'static str)] = &[
@@ -133,14 +138,10 @@ impl Plugin for CheckSmtpRelay {
             report.add(finding_of(error, &run.states));
         }
         service::record(seen, &mut report);
-        judge::judge_probes(self, seen, run, &mut report);
-        if let Some(limits) = &seen.limits {
-            service::judge_limits(limits, &self.limits, run, &mut report);
-        }
-        for session in seen.sessions.iter().take(1) {
-            judge_opening(&session.opening, &mut report);
-        }
-        service::describe(seen, &mut report);
+        judge::judge_servers(self, seen, run, &mut report);
+        service::judge_limits(self, seen, run, &mut report);
+        judge::judge_openings(self, seen, &mut report);
+        service::describe(self, seen, &mut report);
         report
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use common::net::ProbeError;
 use common::net::smtp::{Opening, Step, Stop};
+use common::net::{Phase, ProbeError, Trouble};
 use common::proto::smtp::Said;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,19 @@ use crate::probes::Form;
 pub struct Seen {
     /// Why there was no session at all.
     pub unresolved: Option<ProbeError>,
+    /// What each address of the host showed, in their order.
+    pub servers: Vec<Server>,
+    /// Addresses beyond those asked.
+    pub left_out: usize,
+    /// The limits of the first address with an answer to every probe, with `--limits`.
+    pub limits: Option<Limits>,
+}
+
+/// What one address showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Server {
+    /// The address.
+    pub address: SocketAddr,
     /// The domain that stands for the server's own in the probes.
     pub local_domain: Option<String>,
     /// The sessions, one after the other.
@@ -22,8 +35,6 @@ pub struct Seen {
     pub probes: Vec<Asked>,
     /// The answer to DATA, with `--confirm-data` and an open relay.
     pub data: Option<Outcome>,
-    /// The server's limits, with `--limits`.
-    pub limits: Option<Limits>,
 }
 
 /// One session.
@@ -90,14 +101,19 @@ pub struct Tried {
 impl Seen {
     /// Before anything happened.
     pub(crate) const fn nothing() -> Self {
-        Self {
-            unresolved: None,
-            local_domain: None,
-            sessions: Vec::new(),
-            probes: Vec::new(),
-            data: None,
-            limits: None,
-        }
+        Self { unresolved: None, servers: Vec::new(), left_out: 0, limits: None }
+    }
+
+    /// The first address with an answer to every probe.
+    pub(crate) fn first_answered(&self) -> Option<&Server> {
+        self.servers.iter().find(|server| server.is_answered())
+    }
+}
+
+impl Server {
+    /// An address before anything happened.
+    pub(crate) const fn nothing(address: SocketAddr) -> Self {
+        Self { address, local_domain: None, sessions: Vec::new(), probes: Vec::new(), data: None }
     }
 
     /// The probe of a form, if there was one.
@@ -110,9 +126,23 @@ impl Seen {
         self.asked(Form::Control).is_some_and(Asked::is_taken)
     }
 
+    /// Whether the server takes mail for others.
+    pub(crate) fn is_open(&self) -> bool {
+        self.probes.iter().any(|asked| asked.form.is_foreign() && asked.is_taken())
+    }
+
     /// Whether every probe has its answer.
-    pub(crate) fn is_answered(&self) -> bool {
+    fn is_answered(&self) -> bool {
         !self.probes.is_empty() && self.probes.iter().all(|asked| asked.outcome != Outcome::Lost)
+    }
+
+    /// Why there was no connection, where the way there is the reason and not we are.
+    pub(crate) fn unreached(&self) -> Option<(&Session, &Stop)> {
+        let first = self.sessions.first()?;
+        let stop = first.stopped.as_ref()?;
+        let is_way = matches!(stop, Stop::Failed(error)
+            if error.phase == Phase::Connecting && matches!(error.trouble, Trouble::Unreachable | Trouble::Timeout));
+        is_way.then_some((first, stop))
     }
 }
 
@@ -130,6 +160,11 @@ impl Asked {
             Outcome::Answered(said) => Some(said),
             _ => None,
         }
+    }
+
+    /// Whether the server said something to it.
+    pub(crate) const fn is_asked(&self) -> bool {
+        matches!(self.outcome, Outcome::Answered(_) | Outcome::Barred(..))
     }
 
     /// Whether the server takes a message for it.

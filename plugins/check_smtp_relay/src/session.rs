@@ -4,56 +4,78 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use common::cli::DeliveryConnector;
-use common::net::random::nonce;
+use common::net::random::nobody_at;
 use common::net::smtp::{Hello, Opening, SmtpClient, Step, Stop};
-use common::net::{Deadline, Phase, ProbeError, Trouble, resolve};
+use common::net::{Deadline, Phase, ProbeError, Trouble, at_once, resolve};
 use common::proto::smtp::{Ehlo, HeloName, Reply, Said, domain_literal};
 
 use crate::CheckSmtpRelay;
 use crate::limits;
 use crate::probes::{Form, Parts, Plan, plan};
-use crate::seen::{Asked, Outcome, Seen, Session};
+use crate::seen::{Asked, Outcome, Seen, Server, Session};
 
 /// Sessions for the probes: one for each, where the server or `--max-errors` allows no more.
 const MOST_SESSIONS: usize = 8;
+/// Addresses of the host that are asked, all at once; a server bounds the connections of one client.
+const MOST_ADDRESSES: usize = 16;
 
 /// Looks and takes down what there is. An error means that nothing was sent.
 pub(crate) fn probe(options: &CheckSmtpRelay, deadline: &Deadline) -> Result<Seen, ProbeError> {
-    let connector = options.tls.connector(&options.target.hostname)?;
-    let nobody = nonce()?;
     let mut seen = Seen::nothing();
-    let family = options.smtp.family(options.target.family());
-    let addresses = match resolve(&options.target.hostname, options.port(), family, deadline) {
+    let (host, family) = (&options.target.hostname, options.smtp.family(options.target.family()));
+    let mut addresses = match resolve(host, options.port(), family, deadline) {
         Ok(addresses) => addresses,
         Err(error) => {
             seen.unresolved = Some(error);
             return Ok(seen);
         }
     };
-    let caller = Caller { options, deadline, connector, addresses };
-    caller.probe_relay(&nobody, &mut seen);
-    if options.limits.limits && seen.is_answered() {
-        seen.limits = Some(limits::probe(&caller, &options.limits));
+    // The resolver's order changes from run to run.
+    addresses.sort_unstable();
+    seen.left_out = addresses.len().saturating_sub(MOST_ADDRESSES);
+    addresses.truncate(MOST_ADDRESSES);
+    let is_alone = addresses.len() == 1;
+    deadline.enter(Phase::Querying);
+    let servers = at_once(&addresses, MOST_ADDRESSES, |_, address| {
+        let own = if is_alone { deadline.clone() } else { deadline.apart() };
+        Ok(Caller::of(options, &own, *address)?.probe_relay())
+    })?;
+    seen.servers = servers.into_iter().collect::<Result<_, ProbeError>>()?;
+    let answered = seen.first_answered().map(|server| server.address);
+    if let (true, Some(address)) = (options.limits.limits, answered) {
+        seen.limits = Some(limits::probe(&Caller::of(options, deadline, address)?, &options.limits));
     }
     Ok(seen)
 }
 
-/// Whom all sessions of a run call.
+/// Whom all sessions with an address call.
 pub(crate) struct Caller<'a> {
     pub(crate) options: &'a CheckSmtpRelay,
     pub(crate) deadline: &'a Deadline,
+    /// One for each address: what a handshake shows is kept in it.
     connector: DeliveryConnector,
-    addresses: Vec<SocketAddr>,
+    address: SocketAddr,
 }
 
-impl Caller<'_> {
-    /// Begins a session at the first address that answers.
-    pub(crate) fn call(&self, opening: &mut Opening) -> Result<SmtpClient, Stop> {
-        let manner = self.options.smtp.manner(Hello::EhloOrHelo, self.deadline);
-        opening.open(&manner, self.connector.encryption(), &self.addresses)
+impl<'a> Caller<'a> {
+    /// Nothing is sent yet.
+    fn of(
+        options: &'a CheckSmtpRelay,
+        deadline: &'a Deadline,
+        address: SocketAddr,
+    ) -> Result<Self, ProbeError> {
+        let connector = options.tls.connector(&options.target.hostname)?;
+        Ok(Self { options, deadline, connector, address })
     }
 
-    fn probe_relay(&self, nobody: &str, seen: &mut Seen) {
+    /// Begins a session.
+    pub(crate) fn call(&self, opening: &mut Opening) -> Result<SmtpClient, Stop> {
+        let manner = self.options.smtp.manner(Hello::EhloOrHelo, self.deadline);
+        opening.open(&manner, self.connector.encryption(), &[self.address])
+    }
+
+    fn probe_relay(&self) -> Server {
+        let mut server = Server::nothing(self.address);
         let mut left: Option<VecDeque<Plan>> = None;
         for _ in 0..MOST_SESSIONS {
             let mut session = Session::nothing();
@@ -61,28 +83,28 @@ impl Caller<'_> {
                 Ok(client) => client,
                 Err(stop) => {
                     session.stopped = Some(stop);
-                    seen.sessions.push(session);
+                    server.sessions.push(session);
                     break;
                 }
             };
             session.ours = client.local_address();
-            let plans = left.get_or_insert_with(|| self.plan(&session.opening, nobody, seen));
+            let plans = left.get_or_insert_with(|| self.plan(&session.opening, &mut server));
             let before = plans.len();
             let mut talk = Talk::new(&mut client, session.opening.ehlo.as_ref());
-            session.stopped = talk.ask(plans, self.options.probes.max_errors, seen).err();
+            session.stopped = talk.ask(plans, self.options.probes.max_errors, &mut server).err();
             if plans.is_empty() && session.stopped.is_none() && self.options.probes.confirm_data {
-                seen.data = confirm(&mut talk, seen);
+                server.data = confirm(&mut talk, &server);
             }
             let intact = session.stopped.as_ref().is_none_or(Stop::leaves_dialogue_intact);
             // A message that was begun must not be ended by what we say: hang up.
-            let begun = match &seen.data {
+            let begun = match &server.data {
                 Some(Outcome::Answered(said)) => said.class() < 4,
                 Some(Outcome::Lost) => true,
                 _ => false,
             };
             session.opening.close(client, intact && !begun);
             let stopped = session.stopped.clone();
-            seen.sessions.push(session);
+            server.sessions.push(session);
             let is_broken =
                 matches!(&stopped, Some(Stop::Failed(error)) if error.trouble == Trouble::Protocol);
             if plans.is_empty() || plans.len() == before || is_broken || self.deadline.left().is_zero() {
@@ -90,11 +112,12 @@ impl Caller<'_> {
             }
         }
         let lost = left.unwrap_or_default().into_iter();
-        seen.probes.extend(lost.map(|plan| asked(plan, Outcome::Lost)));
+        server.probes.extend(lost.map(|plan| asked(plan, Outcome::Lost)));
+        server
     }
 
     /// The probes, once it is known how the server calls itself.
-    fn plan(&self, opening: &Opening, nobody: &str, seen: &mut Seen) -> VecDeque<Plan> {
+    fn plan(&self, opening: &Opening, server: &mut Server) -> VecDeque<Plan> {
         let probes = &self.options.probes;
         let given = probes.local_rcpt.as_ref().and_then(|local| local.domain().map(str::to_owned));
         let announced = || opening.ehlo.as_ref().and_then(announced_name);
@@ -105,10 +128,10 @@ impl Caller<'_> {
             foreign: &probes.rcpt_to,
             local: probes.local_rcpt.as_ref(),
             local_domain: &local_domain,
-            nobody,
+            nobody: &nobody_at(&local_domain),
         };
         let plans = plan(&parts, probes.variants).into();
-        seen.local_domain = Some(local_domain);
+        server.local_domain = Some(local_domain);
         plans
     }
 }
@@ -122,8 +145,8 @@ fn announced_name(ehlo: &Ehlo) -> Option<String> {
 }
 
 /// Whether the server would take the message as well: DATA, and not a byte of it.
-fn confirm(talk: &mut Talk<'_>, seen: &Seen) -> Option<Outcome> {
-    let open = seen.probes.iter().find(|asked| asked.form == Form::Plain && asked.is_taken())?;
+fn confirm(talk: &mut Talk<'_>, server: &Server) -> Option<Outcome> {
+    let open = server.probes.iter().find(|asked| asked.form == Form::Plain && asked.is_taken())?;
     let plan = Plan { form: Form::Plain, sender: open.sender.clone(), recipient: open.recipient.clone() };
     let answered = talk.envelope(&plan).and_then(|outcome| match outcome {
         Outcome::Answered(said) if said.takes_recipient() => {
@@ -154,12 +177,12 @@ impl<'a> Talk<'a> {
     }
 
     /// Asks until nothing is left or the server has refused often enough.
-    fn ask(&mut self, plans: &mut VecDeque<Plan>, max_errors: u32, seen: &mut Seen) -> Result<(), Stop> {
+    fn ask(&mut self, plans: &mut VecDeque<Plan>, max_errors: u32, server: &mut Server) -> Result<(), Stop> {
         while let Some(plan) = plans.front() {
             if self.errors >= max_errors {
                 break;
             }
-            let outcome = if plan.form.ends_at_server() && seen.is_catch_all() {
+            let outcome = if plan.form.ends_at_server() && server.is_catch_all() {
                 Outcome::Skipped
             } else {
                 self.envelope(plan)?
@@ -175,7 +198,7 @@ impl<'a> Talk<'a> {
                 _ => {}
             }
             if let Some(plan) = plans.pop_front() {
-                seen.probes.push(asked(plan, outcome));
+                server.probes.push(asked(plan, outcome));
             }
         }
         Ok(())

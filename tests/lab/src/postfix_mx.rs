@@ -11,8 +11,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -20,6 +22,9 @@ use crate::certs::{Authority, Leaf, LeafOptions};
 use crate::postfix::{HELPERS, basic_parameters, hosts, lines, spawn, write_files, write_queue};
 use crate::postgrey::Postgrey;
 use crate::process::{Daemon, free_port, program, require_root, shared_folder};
+
+/// How long Postfix may take to deliver and to write its log.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The policies of one Postfix, each on its own port of 127.0.0.1 (and ::1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,10 +233,27 @@ impl PostfixMx {
         self.daemon.resume();
     }
 
-    /// Messages taken so far, as the log has them.
+    /// Messages taken so far, by a log that is complete: it waits until each of them is delivered,
+    /// and until what was said of them is written.
     #[must_use]
     pub fn messages(&self) -> usize {
+        let queue = self.dir().join("queue");
+        // A message lies here before it is answered for, and is logged before it goes.
+        self.wait_until("delivery", || ["incoming", "active"].iter().all(|name| is_empty(&queue.join(name))));
+        // All of Postfix tells this socket what it has to log, so this comes behind everything.
+        let mark = format!("lab: up to here {}", self.log().matches("lab: up to here").count());
+        let socket = UnixDatagram::unbound().expect("Linux has them");
+        socket.send_to(mark.as_bytes(), queue.join("public/postlog")).expect("Postfix runs");
+        self.wait_until("the log", || self.log().contains(&mark));
         self.log().matches("(queue active)").count()
+    }
+
+    fn wait_until(&self, what: &str, ready: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !ready() {
+            assert!(Instant::now() < until, "Postfix: {what} takes too long:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The logs so far.
@@ -244,6 +266,12 @@ impl PostfixMx {
     pub fn stop(&mut self) {
         self.daemon.stop_within(Duration::from_secs(2));
     }
+}
+
+/// Whether there is no file below a folder.
+fn is_empty(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).all(|path| path.is_dir() && is_empty(&path))
 }
 
 fn own_parameters(base: &Path) -> BTreeMap<String, String> {

@@ -269,55 +269,62 @@ impl Walk<'_> {
         {
             self.cut.zone = zone;
         }
-        let zone = &self.cut.zone;
-        let above: Vec<Above> = found
-            .iter()
-            .zip(&replies)
-            .map(|(server, reply)| Above {
-                server: server.name.clone(),
-                names: names_above(reply, zone),
-                authoritative: reply.answer.authoritative,
-            })
-            .collect();
+        let above = self.above(&found, &replies);
         let glue: Vec<&Record> = replies.iter().flat_map(|reply| &reply.answer.glue).collect();
 
         self.visit(own, &glue)?;
         let delegated: Vec<&String> =
             above.iter().filter_map(|one| one.names.as_ref().ok()).flatten().collect();
         self.meet_the_others(&delegated, &glue)?;
-        let is_denied = !above.is_empty() && above.iter().all(Above::denies);
-        if self.servers.is_empty() && !is_denied {
-            let why =
-                above.iter().find_map(|one| Some(format!("{}: {}", one.server, one.names.as_ref().err()?)));
-            let zones = format!("{} by the servers of {}", self.cut.zone, self.cut.parent);
-            return Ok(Err(format!(
-                "no delegation of {zones}{}",
-                why.map(|why| format!(": {why}")).unwrap_or_default()
-            )));
+        if let Some(why) = self.undelegated(&above) {
+            return Ok(Err(why));
         }
-        let listed: Vec<String> = self
-            .servers
-            .values()
-            .flat_map(|server| &server.words)
-            .filter_map(Word::names)
-            .flatten()
-            .collect();
-        for server in self.servers.values_mut() {
-            server.delegated = delegated.contains(&&server.name);
-            server.listed = listed.contains(&server.name);
-        }
-        let unvisited: BTreeSet<&String> = (self.cut.names.iter().chain(delegated).chain(&listed))
-            .filter(|name| !self.servers.contains_key(*name))
-            .collect();
-        // What an answer had no room for in our memory has no name here.
-        let beyond = replies.iter().map(|reply| reply.answer.left_out);
-        let words = self.servers.values().flat_map(|server| &server.words);
-        let beyond = beyond.chain(words.map(|word| word.ns.left_out)).max().unwrap_or_default();
-        let servers_left_out = unvisited.len() + beyond;
+        let servers_left_out = self.compare(&delegated, &replies);
         let left_out = self.left_out;
         let Cut { zone, parent, .. } = self.cut;
         let servers = self.servers.into_values().collect();
         Ok(Ok(Delegation { zone, parent, above, servers, left_out, servers_left_out, above_left_out }))
+    }
+
+    /// What each server of the zone above says.
+    fn above(&self, servers: &[NameServer], replies: &[Reply]) -> Vec<Above> {
+        let one = |(server, reply): (&NameServer, &Reply)| Above {
+            server: server.name.clone(),
+            names: names_above(reply, &self.cut.zone),
+            authoritative: reply.answer.authoritative,
+        };
+        servers.iter().zip(replies).map(one).collect()
+    }
+
+    /// Why there is nobody to ask, unless all agree that there is no such zone.
+    fn undelegated(&self, above: &[Above]) -> Option<String> {
+        let is_denied = !above.is_empty() && above.iter().all(Above::denies);
+        if !self.servers.is_empty() || is_denied {
+            return None;
+        }
+        let why =
+            above.iter().find_map(|one| Some(format!(": {}: {}", one.server, one.names.as_ref().err()?)));
+        let zones = format!("{} by the servers of {}", self.cut.zone, self.cut.parent);
+        Some(format!("no delegation of {zones}{}", why.unwrap_or_default()))
+    }
+
+    /// Takes down who names each server, and counts those whose addresses were not looked up.
+    fn compare(&mut self, delegated: &[&String], replies: &[Reply]) -> usize {
+        let words = || self.servers.values().flat_map(|server| &server.words);
+        let listed: Vec<String> = words().filter_map(Word::names).flatten().collect();
+        let unvisited: BTreeSet<&String> =
+            (self.cut.names.iter().chain(delegated.iter().copied()).chain(&listed))
+                .filter(|name| !self.servers.contains_key(*name))
+                .collect();
+        // What an answer had no room for in our memory has no name here.
+        let beyond = replies.iter().map(|reply| reply.answer.left_out);
+        let beyond = beyond.chain(words().map(|word| word.ns.left_out)).max().unwrap_or_default();
+        let left_out = unvisited.len() + beyond;
+        for server in self.servers.values_mut() {
+            server.delegated = delegated.contains(&&server.name);
+            server.listed = listed.contains(&server.name);
+        }
+        left_out
     }
 
     /// Asks each server of the zone above, at whichever of its addresses answers.

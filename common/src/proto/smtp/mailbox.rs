@@ -70,11 +70,27 @@ impl FromStr for Mailbox {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
-        if bare.contains(['<', '>', ' ']) || bare.chars().any(char::is_control) {
+        // Blanks are good between quotes alone.
+        let (local, domain) = bare.rsplit_once('@').unwrap_or((bare, ""));
+        let has_blank = domain.contains(' ') || local.contains(' ') && !is_quoted(local);
+        if has_blank || bare.contains(['<', '>']) || bare.chars().any(char::is_control) {
             return Err(MailboxError::Unspeakable);
         }
         if bare.is_empty() && text != "<>" { Err(MailboxError::Empty) } else { Ok(Self(bare.to_owned())) }
     }
+}
+
+/// Whether this is one string between quotes, each inside it behind a backslash (RFC 5321 section
+/// 4.1.2).
+fn is_quoted(local: &str) -> bool {
+    let Some(inside) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
+    let mut letters = inside.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '"' || letter == '\\' && letters.next().is_none() {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -89,6 +105,25 @@ mod tests {
         assert!("jürgen@b.example".parse::<Mailbox>().unwrap().is_international());
         for bad in ["", "a@b\r\nDATA", "a b@c", "a>b@c", "a@b\0", "a\u{85}@b"] {
             assert!(bad.parse::<Mailbox>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn blanks_stand_between_quotes() {
+        for good in ["\"a b\"@c.example", "<\"a b\"@c.example>", "\"a\\\" b\\\\\"@c.example", "\" \""] {
+            assert!(good.parse::<Mailbox>().is_ok(), "{good}");
+        }
+        for bad in [
+            "\"a b@c.example",
+            "a b\"@c.example",
+            "\"@c.example ",
+            "\"a\" b\"@c.example",
+            "\"a b\\\"@c.example",
+            "\"a b\"@c .example",
+            "\"a@b c\"",
+            "\"a <b\"@c.example",
+        ] {
+            assert!(bad.parse::<Mailbox>().is_err(), "{bad}");
         }
     }
 
@@ -125,7 +160,8 @@ mod tests {
                 let path = mailbox.path();
                 prop_assert!(path.starts_with('<') && path.ends_with('>'));
                 prop_assert!(!path.chars().any(char::is_control));
-                prop_assert_eq!(path.matches(['<', '>', ' ']).count(), 2);
+                prop_assert_eq!(path.matches(['<', '>']).count(), 2);
+                prop_assert!(!path.contains(' ') || is_quoted(mailbox.local_part()));
             }
         }
     }

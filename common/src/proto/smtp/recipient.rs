@@ -58,7 +58,8 @@ impl RecipientAnswer {
 }
 
 fn temporary(said: &Said) -> RecipientAnswer {
-    let (words, enhanced, cause) = (said.own_words(), said.enhanced(), said.cause());
+    let (words, enhanced) = (said.own_words(), said.enhanced());
+    let cause = said.cause_in(&words);
     // RFC 6647 section 5 proposes 450 or 451 and leaves the enhanced code open; these are the
     // ones in use, by servers in trouble as well.
     let may_grey = matches!(said.code, 450 | 451) && cause.is_none();
@@ -83,7 +84,7 @@ fn permanent(said: &Said) -> RecipientAnswer {
     if speaks_of_relaying(&words) {
         return RecipientAnswer::RelayDenied;
     }
-    if let Some(cause) = said.cause() {
+    if let Some(cause) = said.cause_in(&words) {
         return RecipientAnswer::Unrelated(cause);
     }
     match enhanced {

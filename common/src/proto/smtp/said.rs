@@ -57,10 +57,14 @@ impl Said {
     /// What a refusal is about, if that is not what was asked.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
-        if self.wants_tls() {
+        self.cause_in(&self.own_words())
+    }
+
+    /// The same by [`Said::own_words`], for who has them already.
+    pub(super) fn cause_in(&self, words: &str) -> Option<Cause> {
+        if self.may_want_tls() && speaks_of_tls(words) {
             return Some(Cause::Tls);
         }
-        let words = self.own_words();
         let has = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
         match self.enhanced() {
             // Bad syntax is 5.5.2 and 5.5.4, and may be the address's.
@@ -83,11 +87,11 @@ impl Said {
     /// Whether it is a refusal until TLS is up (RFC 3207 section 4; 5.7.10 of RFC 7672's registry).
     #[must_use]
     pub fn wants_tls(&self) -> bool {
-        let may = self.code == 530 || matches!(self.enhanced(), Some((_, 7, 10)));
-        may && {
-            let words = self.own_words();
-            ["tls", "encrypt"].iter().any(|phrase| words.contains(phrase))
-        }
+        self.may_want_tls() && speaks_of_tls(&self.own_words())
+    }
+
+    fn may_want_tls(&self) -> bool {
+        self.code == 530 || matches!(self.enhanced(), Some((_, 7, 10)))
     }
 
     /// Whether a server says so when it takes a recipient (RFC 5321 section 4.3.2).
@@ -100,18 +104,29 @@ impl Said {
     /// names: those are not the server's, and prove nothing.
     #[must_use]
     pub fn own_words(&self) -> String {
-        let behind =
-            |part: &'_ str| part.split_once('>').map_or_else(|| part.to_owned(), |(_, rest)| rest.to_owned());
-        let parts = self.words.split('<').enumerate();
-        let text: String =
-            parts.map(|(at, part)| if at == 0 { part.to_owned() } else { behind(part) }).collect();
+        let mut text = String::with_capacity(self.words.len());
+        for (at, part) in self.words.split('<').enumerate() {
+            let behind = part.split_once('>').filter(|_| at > 0).map_or(part, |(_, rest)| rest);
+            text.push_str(behind);
+        }
         let is_host = |word: &str| {
             let word = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
             word.contains('.') && word.bytes().any(|byte| byte.is_ascii_alphabetic())
         };
-        let words: Vec<&str> = text.split(' ').filter(|word| !is_host(word)).collect();
-        words.join(" ").to_ascii_lowercase()
+        let mut words = String::with_capacity(text.len());
+        for word in text.split(' ').filter(|word| !is_host(word)) {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+        }
+        words.make_ascii_lowercase();
+        words
     }
+}
+
+fn speaks_of_tls(words: &str) -> bool {
+    ["tls", "encrypt"].iter().any(|phrase| words.contains(phrase))
 }
 
 /// What else a refusal may be about.
