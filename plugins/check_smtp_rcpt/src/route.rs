@@ -176,6 +176,7 @@ mod tests {
             ttl: None,
             aliases: Vec::new(),
             authoritative: false,
+            authenticated: false,
             without,
         }
     }
