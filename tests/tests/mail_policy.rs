@@ -1,28 +1,244 @@
-//! check_mail_policy against the embedded domain: in order, and with each fault.
+//! check_mail_policy against the embedded domain: in order, with each fault, and asked in other ways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+use std::time::Duration;
+
 use lab::output::State;
-use lab::policy::{Domain, SELECTORS, Servers, fault};
-use tests::Check;
+use lab::policy::{DOMAIN, Domain, SELECTORS, Servers, fault};
+use tests::{Check, Run};
+
+use State::{Critical, Ok, Unknown, Warning};
+
+/// A check of the domain.
+fn check(servers: &Servers) -> Check {
+    let arguments = servers.arguments();
+    Check::new("check_mail_policy").args(&arguments)
+}
 
 /// Everything is looked at.
 fn whole(servers: &Servers) -> Check {
-    let arguments = servers.arguments();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let check = Check::new("check_mail_policy").args(&arguments);
-    let check = SELECTORS.iter().fold(check, |check, selector| check.args(["--dkim", selector]));
+    let check = SELECTORS.iter().fold(check(servers), |check, selector| check.args(["--dkim", selector]));
     check.args(["--spf", "--dmarc", "--mta-sts", "--tlsrpt", "--dane", "--bimi"])
 }
 
 #[test]
-fn print() {
-    for (name, change) in [("healthy", std::convert::identity as fault::Fault)].iter().chain(fault::ALL) {
+fn a_healthy_domain_is_told_in_one_line() {
+    let servers = Domain::healthy().start();
+    let run = whole(&servers).gives(
+        Ok,
+        &[
+            "example.test: SPF 4 of 10 lookups, -all; DKIM s2026: RSA 2048; DKIM ed: Ed25519; DKIM alias: RSA 2048",
+            "DMARC p=reject",
+            "TLS-RPT",
+            "BIMI",
+            "DANE on 2 of 2 mail exchangers, 2 of 2 certificates match",
+            "MTA-STS enforce for 604800 s",
+            "2 of 2 certificates are as MTA-STS wants them",
+        ],
+    );
+    run.perfdata(&[("spf_lookups", 4.into()), ("spf_voids", 0.into()), ("dkim_bits", 2048.into())]);
+    run.perfdata(&[("sts_max_age", 604_800.into()), ("tlsa", 2.into())]);
+    let requests = servers.web.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!((requests[0].method.as_str(), requests[0].target.as_str()), ("GET", "/.well-known/mta-sts.txt"));
+}
+
+/// Each fault by itself, with all that is looked at: the state, and what the first line says.
+const FAULTS: &[(&str, State, &str)] = &[
+    ("spf_missing", Critical, "example.test has no SPF record"),
+    ("spf_twice", Critical, "example.test has 2 SPF records (RFC 7208 section 4.5)"),
+    ("spf_syntax", Critical, "\"ipv4:192.0.2.1\" is no mechanism (RFC 7208 section 4.6.1)"),
+    ("spf_nine_lookups", Warning, "SPF of example.test takes 9 of 10 lookups"),
+    ("spf_eleven_lookups", Critical, "SPF of example.test takes 11 lookups, above 10"),
+    ("spf_loop", Critical, "SPF loop: _spf.example.test leads back to example.test"),
+    ("spf_include_missing", Critical, "includes mx1.example.test, which has none: NODATA"),
+    ("spf_three_voids", Critical, "SPF of example.test takes 3 void lookups, above 2"),
+    ("spf_allows_all", Critical, "everybody may send as example.test: \"+all\""),
+    ("spf_neutral", Warning, "?all of example.test"),
+    ("spf_without_all", Warning, "SPF of example.test has neither all nor redirect"),
+    ("spf_ptr", Warning, "\"ptr\" of example.test should not be used"),
+    ("spf_long", Warning, "SPF of example.test has 711 bytes, above 450"),
+    ("spf_servfail", Unknown, "SPF of example.test is not known: TXT example.test: SERVFAIL"),
+    ("spf_include_servfail", Unknown, "TXT _spf.example.test: SERVFAIL"),
+    ("spf_timeout", Unknown, "SPF of example.test is not known: TXT example.test: timeout"),
+    ("dkim_missing", Critical, "s2026._domainkey.example.test: no DKIM key"),
+    ("dkim_revoked", Critical, "p= is empty: the key was revoked"),
+    ("dkim_512", Critical, "RSA key of 512 bits, verifiers want at least 1024"),
+    ("dkim_1024", Warning, "RSA key of 1024 bits, it should have at least 2048"),
+    ("dkim_testing", Warning, "t=y says that the domain only tests DKIM"),
+    ("dkim_garbled", Critical, "p= is no base64"),
+    ("dkim_dangling", Critical, "no DKIM key at s9.dkim.mailer.test, of which it is an alias"),
+    ("dkim_servfail", Unknown, "s2026._domainkey.example.test: SERVFAIL"),
+    ("dmarc_missing", Critical, "_dmarc.example.test: no DMARC record, nor at a name above"),
+    ("dmarc_twice", Critical, "_dmarc.example.test: 2 DMARC records, so receivers take none"),
+    ("dmarc_invalid", Critical, "_dmarc.example.test: p=\"rejct\" is none of"),
+    // Only the logo wants more, unless --dmarc-min does.
+    ("dmarc_none", Warning, "default._bimi.example.test: no logo is shown, because _dmarc.example.test says p=none"),
+    ("dmarc_report_unauthorised", Warning, "rua= sends reports to stranger.test, which does not agree"),
+    ("dmarc_servfail", Unknown, "_dmarc.example.test: SERVFAIL"),
+    ("sts_record_missing", Critical, "_mta-sts.example.test: no MTA-STS record"),
+    ("sts_record_invalid", Critical, "_mta-sts.example.test: has nothing behind the version"),
+    ("sts_no_host", Critical, "mta-sts.example.test has no address"),
+    ("sts_not_found", Critical, "MTA-STS policy cannot be fetched: HTTP 404 \"Not Found\""),
+    ("sts_redirect", Critical, "HTTP 301 \"Moved Permanently\" to \"https://www.example.test/mta-sts.txt\", which nobody"),
+    ("sts_html", Warning, "the policy has the media type \"text/html\" instead of text/plain"),
+    ("sts_other_name", Critical, "certificate is not for mta-sts.example.test but for www.example.test"),
+    ("sts_self_signed", Critical, "cannot be fetched: certificate chain does not lead to"),
+    ("sts_expired", Critical, "cannot be fetched: certificate is not valid at this time"),
+    ("sts_plaintext", Critical, "the server answered in plaintext \"HTTP/1.1 400 Bad Request\""),
+    ("sts_silent", Unknown, "MTA-STS policy cannot be fetched: timeout after"),
+    ("sts_drip", Unknown, "MTA-STS policy cannot be fetched: timeout after"),
+    ("sts_endless", Critical, "MTA-STS policy cannot be fetched: body of more than 65536 bytes"),
+    ("sts_syntax", Critical, "mta-sts.example.test: no valid policy, so senders act as if there were none: has no version"),
+    ("sts_testing", Ok, "MTA-STS testing for 604800 s"),
+    ("sts_none", Ok, "MTA-STS none for 604800 s"),
+    ("sts_short", Warning, "max_age 3600 s is less than a day"),
+    ("sts_host_missing", Critical, "the policy does not name mx2.example.test, senders do not deliver to it"),
+    ("host_other_name", Critical, "certificate is not for mx2.example.test but for mail.elsewhere.test, while the MTA-STS"),
+    ("host_expired", Critical, "certificate is not valid at this time, while the MTA-STS policy wants it verified"),
+    ("host_self_signed", Critical, "certificate chain does not lead to"),
+    ("host_without_starttls", Critical, "STARTTLS is not offered, while its TLSA record promises TLS"),
+    ("host_starttls_refused", Unknown, "STARTTLS refused: \"454 4.7.0 TLS not available due to local problem\""),
+    ("host_starttls_broken", Critical, "plaintext behind the 220 to STARTTLS: \"421 4.3.0"),
+    ("host_busy", Unknown, "cannot look at the certificate of mx2.example.test"),
+    ("tlsrpt_missing", Warning, "_smtp._tls.example.test: no TLS-RPT record"),
+    ("tlsrpt_invalid", Critical, "_smtp._tls.example.test: has nothing behind the version"),
+    ("dane_unsigned", Warning, "mx1.example.test TLSA is not validated (no AD)"),
+    ("dane_wrong", Critical, "serves another certificate than its TLSA 3 1 1 0000"),
+    ("dane_one_wrong", Ok, "DANE on 2 of 2 mail exchangers, 2 of 2 certificates match"),
+    ("dane_partly", Warning, "no TLSA record for mx2.example.test, while other mail exchangers have one"),
+    ("dane_missing", Critical, "no mail exchanger has a TLSA record: mx1.example.test, mx2.example.test"),
+    ("dane_unusable", Warning, "cannot be used: usage 0 and 1 are not for mail"),
+    ("dane_servfail", Unknown, "mx2.example.test TLSA: SERVFAIL"),
+    ("host_servfail", Unknown, "mx2.example.test A: SERVFAIL"),
+    ("bimi_missing", Warning, "default._bimi.example.test: no BIMI record"),
+];
+
+#[test]
+fn each_fault_has_its_state_and_its_line() {
+    let names: Vec<&str> = fault::ALL.iter().map(|(name, _)| *name).collect();
+    let rows: Vec<&str> = FAULTS.iter().map(|(name, _, _)| *name).collect();
+    assert_eq!(rows, names, "a row for each fault, in their order");
+    let mut wrong = Vec::new();
+    for ((name, state, words), (_, change)) in FAULTS.iter().zip(fault::ALL) {
         let servers = Domain::healthy().with(change).start();
-        let run = whole(&servers).args(["-t", "5"]).outcome();
-        eprintln!(
-            "{name:28} {}",
-            String::from_utf8_lossy(&run.stdout).lines().take(3).collect::<Vec<_>>().join("\n        ")
-        );
+        let outcome = whole(&servers).args(["-t", "2", "--query-timeout", "0.5"]).outcome();
+        let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
+        let first = text.lines().next().unwrap_or_default();
+        let begin = format!("MAIL_POLICY {}: ", state.name());
+        if !(first.starts_with(&begin) && first.contains(words)) {
+            wrong.push(format!("{name}: want {begin}{words}\n{text}"));
+        }
     }
-    let _ = State::Ok;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn gives(change: fault::Fault, words: &[&str], state: State, text: &str) -> Run {
+    let servers = Domain::healthy().with(change).start();
+    check(&servers).args(words).gives(state, &[text])
+}
+
+#[test]
+fn only_what_is_named_is_looked_at() {
+    gives(fault::dmarc_missing, &["--spf"], Ok, "example.test: SPF 4 of 10 lookups, -all");
+    gives(fault::spf_missing, &["--dmarc"], Ok, "DMARC p=reject");
+    gives(fault::spf_missing, &["--dkim", "s2026"], Ok, "DKIM s2026: RSA 2048");
+    gives(fault::sts_not_found, &["--tlsrpt"], Ok, "TLS-RPT");
+    let servers = Domain::healthy().start();
+    let run = check(&servers).arg("--spf").gives(Ok, &["SPF"]);
+    run.silent_about("DMARC").silent_about("MTA-STS").silent_about("tlsa");
+    assert_eq!(servers.web.requests().len(), 0);
+    assert_eq!(servers.hosts[0].connections(), 0);
+}
+
+/// Nothing named: SPF and DMARC must be there, others must be right where they are there, and nobody's
+/// port 25 is touched.
+#[test]
+fn nothing_named() {
+    let servers = Domain::healthy().start();
+    check(&servers).gives(Ok, &["SPF", "DMARC p=reject", "MTA-STS enforce", "TLS-RPT", "BIMI"]);
+    assert_eq!(servers.web.requests().len(), 1);
+    assert_eq!(servers.hosts[0].connections(), 0);
+    gives(fault::spf_missing, &[], Critical, "example.test has no SPF record");
+    gives(fault::spf_missing, &["--spf-missing", "warning"], Warning, "example.test has no SPF record");
+    gives(fault::dmarc_missing, &[], Critical, "no DMARC record");
+    gives(fault::sts_record_missing, &[], Ok, "SPF");
+    gives(fault::tlsrpt_missing, &[], Ok, "SPF");
+    gives(fault::bimi_missing, &[], Ok, "SPF");
+    gives(fault::sts_redirect, &[], Critical, "HTTP 301");
+    gives(fault::sts_host_missing, &[], Critical, "the policy does not name mx2.example.test");
+    gives(fault::tlsrpt_invalid, &[], Critical, "_smtp._tls.example.test");
+}
+
+#[test]
+fn senders_are_held_against_spf() {
+    let servers = Domain::healthy().start();
+    let spf = || check(&servers).arg("--spf");
+    spf().args(["--ip", "127.0.0.31"]).gives(Ok, &["127.0.0.31"]);
+    spf().args(["--ip", "127.0.0.31", "--ip", "198.18.0.1"]).gives(Critical, &["198.18.0.1"]);
+    spf().args(["--ip", "127.0.0.31", "--sender", "x@mailer.test"]).gives(Critical, &["mailer.test"]);
+    gives(fault::spf_include_servfail, &["--ip", "198.18.0.1"], Unknown, "SERVFAIL");
+}
+
+#[test]
+fn a_policy_can_be_too_weak() {
+    gives(fault::dmarc_none, &["--dmarc"], Ok, "DMARC p=none");
+    gives(fault::dmarc_none, &["--dmarc", "--dmarc-min", "quarantine"], Warning, "p=none");
+}
+
+#[test]
+fn certificates_are_not_looked_at_without_connections() {
+    let servers = Domain::healthy().with(fault::host_expired).start();
+    check(&servers)
+        .args(["--dane", "--mta-sts", "--no-connect"])
+        .gives(Ok, &["DANE on 2 of 2 mail exchangers, certificates not looked at"]);
+    assert_eq!(servers.hosts[1].connections(), 0);
+}
+
+/// The address of an exchanger that does not listen, one of two.
+#[test]
+fn a_host_out_of_reach_is_unknown() {
+    let servers = Domain::healthy().start();
+    let port = lab::client::free_port().to_string();
+    let mut arguments = servers.arguments();
+    let at = arguments.iter().position(|word| word == "--port").unwrap();
+    arguments[at + 1].clone_from(&port);
+    Check::new("check_mail_policy")
+        .args(&arguments)
+        .arg("--mta-sts")
+        .gives(Unknown, &["cannot look at the certificate of mx1.example.test", "Connection refused"]);
+    let at = arguments.iter().position(|word| word == "--https-port").unwrap();
+    arguments[at + 1] = port;
+    Check::new("check_mail_policy")
+        .args(&arguments)
+        .args(["--mta-sts", "--no-connect"])
+        .gives(Critical, &["MTA-STS policy cannot be fetched: cannot connect", "refused"]);
+}
+
+/// What is slow is asked at the same time: rounds, not questions, cost time.
+#[test]
+fn a_far_resolver_costs_rounds() {
+    let servers = Domain::healthy().away(Duration::from_millis(50)).start();
+    let run = whole(&servers).gives(Ok, &["SPF 4 of 10"]);
+    let questions = servers.dns.queries().len();
+    assert!(questions > 20, "{questions}");
+    // 20 questions one after the other would be a second and more.
+    assert!(run.outcome.elapsed < Duration::from_millis(800), "{:?}", run.outcome.elapsed);
+}
+
+#[test]
+fn usage() {
+    let bad = |words: &[&str], text: &str| {
+        Check::new("check_mail_policy").args(words).gives(Unknown, &[text]);
+    };
+    bad(&[], "--domain");
+    bad(&["-d", DOMAIN, "--sender", "a@b.test"], "--ip");
+    bad(&["-d", DOMAIN, "--ip", "x"], "--ip");
+    bad(&["-d", DOMAIN, "--dkim", "a b"], "--dkim");
+    bad(&["-d", "192.0.2.1"], "--domain");
+    bad(&["-d", DOMAIN, "--dmarc-min", "all"], "--dmarc-min");
+    bad(&["-d", DOMAIN, "--spf-missing", "bad"], "--spf-missing");
+    bad(&["-d", DOMAIN, "--port", "0"], "--port");
+    bad(&["-d", DOMAIN, "--source-ip", "127.0.0.1", "-6"], "--source-ip");
+    bad(&["-d", DOMAIN, "--no-connect", "--spf"], "--no-connect");
 }

@@ -28,6 +28,8 @@ mod tags;
 mod testing;
 mod tls_rpt;
 
+use std::net::IpAddr;
+
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, SmtpArgs, TimeThresholdArgs, UsageError};
 use common::net::{Deadline, ProbeError};
@@ -92,6 +94,13 @@ impl Plugin for CheckMailPolicy {
     }
 
     fn check_options(&self) -> Result<(), UsageError> {
+        if self.domain.as_str().parse::<IpAddr>().is_ok() {
+            return Err(UsageError::new("--domain", "is an address; only a domain publishes records"));
+        }
+        if self.connect.no_connect && !(self.records.mta_sts || self.records.dane) {
+            return Err(UsageError::new("--no-connect", "nobody is connected to without --mta-sts or --dane"));
+        }
+        self.smtp.check(self.family.family())?;
         self.spf.check()
     }
 

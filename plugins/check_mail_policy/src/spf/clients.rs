@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use common::proto::dns::{DomainName, Outcome};
+use common::proto::dns::DomainName;
 use common::report::{State, quote};
 
 use super::check_host::{Client, Reason, Ruling, Verdict, check_host};
-use super::judge::Findings;
+use super::judge::{Findings, shown_open};
 use super::walk::{Remark, Walk};
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
@@ -131,8 +131,4 @@ fn reason(reason: &Reason<'_>) -> String {
         Reason::Limit(limit) => format!("{limit} (RFC 7208 section 4.6.4)"),
         Reason::Open(question, outcome) => shown_open(question, outcome),
     }
-}
-
-fn shown_open(question: &common::proto::dns::Question, outcome: &Outcome) -> String {
-    format!("{} {}: {outcome}", question.kind, question.name)
 }

@@ -187,10 +187,8 @@ impl CheckMailPolicy {
     }
 
     fn judge_open(&self, walk: &Walk<'_>, findings: &mut Findings) {
-        let shown = |(question, outcome): &(Question, &Outcome)| {
-            format!("{} {}: {outcome}", question.kind, question.name)
-        };
-        let open: Vec<String> = walk.open.iter().map(shown).collect();
+        let open: Vec<String> =
+            walk.open.iter().map(|(question, outcome)| shown_open(question, outcome)).collect();
         if !open.is_empty() {
             let state = State::worst(walk.open.iter().map(|(_, outcome)| self.state_of(outcome)));
             let text = format!("SPF of {} is not known: {}", self.domain, some(&open, 3));
@@ -319,6 +317,11 @@ fn whose(walk: &Walk<'_>, node: &Node<'_>) -> String {
         (Some(parent), Link::Include) => format!("{} (included by {})", node.domain, parent.domain),
         (Some(parent), Link::Redirect) => format!("{} (redirect of {})", node.domain, parent.domain),
     }
+}
+
+/// A question without an answer, and what came of it.
+pub(super) fn shown_open(question: &Question, outcome: &Outcome) -> String {
+    format!("{} {}: {outcome}", question.kind, question.name)
 }
 
 fn record(walk: &Walk<'_>, report: &mut Report) {

@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
                 Published::Missing(outcome) => Content::Missing(outcome),
                 Published::Several(number) => Content::Several(number),
                 Published::Open(outcome) => {
-                    self.open.push((Question { name: domain.clone(), kind: Kind::Txt }, outcome));
+                    self.leave_open(&domain, Kind::Txt, outcome);
                     Content::Open
                 }
             }
@@ -266,12 +266,16 @@ impl<'a> Walk<'a> {
         match answers.get(name, kind).records() {
             Ok(records) => Some(records),
             Err(outcome) => {
-                let question = Question { name: name.clone(), kind };
-                if !self.open.iter().any(|(known, _)| *known == question) {
-                    self.open.push((question, outcome));
-                }
+                self.leave_open(name, kind, outcome);
                 None
             }
+        }
+    }
+
+    fn leave_open(&mut self, name: &DomainName, kind: Kind, outcome: &'a Outcome) {
+        let question = Question { name: name.clone(), kind };
+        if !self.open.iter().any(|(known, _)| *known == question) {
+            self.open.push((question, outcome));
         }
     }
 
