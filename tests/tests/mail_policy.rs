@@ -36,11 +36,15 @@ fn a_healthy_domain_is_told_in_one_line() {
             "2 of 2 certificates are as MTA-STS wants them",
         ],
     );
-    run.perfdata(&[("spf_lookups", 4.into()), ("spf_voids", 0.into()), ("dkim_bits", 2048.into())]);
-    run.perfdata(&[("sts_max_age", 604_800.into()), ("tlsa", 2.into())]);
+    let figures = ["spf_lookups", "spf_voids", "dkim_bits", "sts_max_age", "tlsa"];
+    let values = figures.map(|label| run.parsed.value(label).unwrap_or(f64::NAN));
+    assert_eq!(values.map(|value| value.to_string()), ["4", "0", "2048", "604800", "2"]);
     let requests = servers.web.requests();
     assert_eq!(requests.len(), 1);
-    assert_eq!((requests[0].method.as_str(), requests[0].target.as_str()), ("GET", "/.well-known/mta-sts.txt"));
+    assert_eq!(
+        (requests[0].method.as_str(), requests[0].target.as_str()),
+        ("GET", "/.well-known/mta-sts.txt")
+    );
 }
 
 /// Each fault by itself, with all that is looked at: the state, and what the first line says.
@@ -71,16 +75,24 @@ const FAULTS: &[(&str, State, &str)] = &[
     ("dkim_servfail", Unknown, "s2026._domainkey.example.test: SERVFAIL"),
     ("dmarc_missing", Critical, "_dmarc.example.test: no DMARC record, nor at a name above"),
     ("dmarc_twice", Critical, "_dmarc.example.test: 2 DMARC records, so receivers take none"),
-    ("dmarc_invalid", Critical, "_dmarc.example.test: p=\"rejct\" is none of"),
+    ("dmarc_invalid", Critical, "_dmarc.example.test: p=\"rejct\" is no policy, which switches DMARC off"),
     // Only the logo wants more, unless --dmarc-min does.
-    ("dmarc_none", Warning, "default._bimi.example.test: no logo is shown, because _dmarc.example.test says p=none"),
+    (
+        "dmarc_none",
+        Warning,
+        "default._bimi.example.test: no logo is shown, because _dmarc.example.test says p=none",
+    ),
     ("dmarc_report_unauthorised", Warning, "rua= sends reports to stranger.test, which does not agree"),
     ("dmarc_servfail", Unknown, "_dmarc.example.test: SERVFAIL"),
     ("sts_record_missing", Critical, "_mta-sts.example.test: no MTA-STS record"),
     ("sts_record_invalid", Critical, "_mta-sts.example.test: has nothing behind the version"),
     ("sts_no_host", Critical, "mta-sts.example.test has no address"),
     ("sts_not_found", Critical, "MTA-STS policy cannot be fetched: HTTP 404 \"Not Found\""),
-    ("sts_redirect", Critical, "HTTP 301 \"Moved Permanently\" to \"https://www.example.test/mta-sts.txt\", which nobody"),
+    (
+        "sts_redirect",
+        Critical,
+        "HTTP 301 \"Moved Permanently\" to \"https://www.example.test/mta-sts.txt\", which nobody",
+    ),
     ("sts_html", Warning, "the policy has the media type \"text/html\" instead of text/plain"),
     ("sts_other_name", Critical, "certificate is not for mta-sts.example.test but for www.example.test"),
     ("sts_self_signed", Critical, "cannot be fetched: certificate chain does not lead to"),
@@ -89,16 +101,32 @@ const FAULTS: &[(&str, State, &str)] = &[
     ("sts_silent", Unknown, "MTA-STS policy cannot be fetched: timeout after"),
     ("sts_drip", Unknown, "MTA-STS policy cannot be fetched: timeout after"),
     ("sts_endless", Critical, "MTA-STS policy cannot be fetched: body of more than 65536 bytes"),
-    ("sts_syntax", Critical, "mta-sts.example.test: no valid policy, so senders act as if there were none: has no version"),
+    (
+        "sts_syntax",
+        Critical,
+        "mta-sts.example.test: no valid policy, so senders act as if there were none: has no version",
+    ),
     ("sts_testing", Ok, "MTA-STS testing for 604800 s"),
     ("sts_none", Ok, "MTA-STS none for 604800 s"),
     ("sts_short", Warning, "max_age 3600 s is less than a day"),
     ("sts_host_missing", Critical, "the policy does not name mx2.example.test, senders do not deliver to it"),
-    ("host_other_name", Critical, "certificate is not for mx2.example.test but for mail.elsewhere.test, while the MTA-STS"),
-    ("host_expired", Critical, "certificate is not valid at this time, while the MTA-STS policy wants it verified"),
+    (
+        "host_other_name",
+        Critical,
+        "certificate is not for mx2.example.test but for mail.elsewhere.test, while the MTA-STS",
+    ),
+    (
+        "host_expired",
+        Critical,
+        "certificate is not valid at this time, while the MTA-STS policy wants it verified",
+    ),
     ("host_self_signed", Critical, "certificate chain does not lead to"),
     ("host_without_starttls", Critical, "STARTTLS is not offered, while its TLSA record promises TLS"),
-    ("host_starttls_refused", Unknown, "STARTTLS refused: \"454 4.7.0 TLS not available due to local problem\""),
+    (
+        "host_starttls_refused",
+        Unknown,
+        "STARTTLS refused: \"454 4.7.0 TLS not available due to local problem\"",
+    ),
     ("host_starttls_broken", Critical, "plaintext behind the 220 to STARTTLS: \"421 4.3.0"),
     ("host_busy", Unknown, "cannot look at the certificate of mx2.example.test"),
     ("tlsrpt_missing", Warning, "_smtp._tls.example.test: no TLS-RPT record"),
@@ -123,11 +151,9 @@ fn each_fault_has_its_state_and_its_line() {
     for ((name, state, words), (_, change)) in FAULTS.iter().zip(fault::ALL) {
         let servers = Domain::healthy().with(change).start();
         let outcome = whole(&servers).args(["-t", "2", "--query-timeout", "0.5"]).outcome();
-        let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
-        let first = text.lines().next().unwrap_or_default();
-        let begin = format!("MAIL_POLICY {}: ", state.name());
-        if !(first.starts_with(&begin) && first.contains(words)) {
-            wrong.push(format!("{name}: want {begin}{words}\n{text}"));
+        let parsed = outcome.parsed();
+        if parsed.state != *state || !parsed.summary.contains(words) {
+            wrong.push(format!("{name}: want {state:?} {words}\n{}", outcome.report()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -199,7 +225,7 @@ fn certificates_are_not_looked_at_without_connections() {
 #[test]
 fn a_host_out_of_reach_is_unknown() {
     let servers = Domain::healthy().start();
-    let port = lab::client::free_port().to_string();
+    let port = lab::process::free_port().to_string();
     let mut arguments = servers.arguments();
     let at = arguments.iter().position(|word| word == "--port").unwrap();
     arguments[at + 1].clone_from(&port);

@@ -98,7 +98,10 @@ impl Plugin for CheckMailPolicy {
             return Err(UsageError::new("--domain", "is an address; only a domain publishes records"));
         }
         if self.connect.no_connect && !(self.records.mta_sts || self.records.dane) {
-            return Err(UsageError::new("--no-connect", "nobody is connected to without --mta-sts or --dane"));
+            return Err(UsageError::new(
+                "--no-connect",
+                "nobody is connected to without --mta-sts or --dane",
+            ));
         }
         self.smtp.check(self.family.family())?;
         self.spf.check()

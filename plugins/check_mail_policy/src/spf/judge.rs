@@ -206,11 +206,11 @@ impl CheckMailPolicy {
         let nobody = |record: &SpfRecord<'_>| record.reached().len() == 1;
         let text = match all {
             Some(Qualifier::Fail) if records(walk).all(|(_, record)| nobody(record)) && walk.lookups == 0 => {
-                format!("SPF of {}: nobody may send, -all", self.domain)
+                "SPF nobody may send, -all".to_owned()
             }
             _ => {
                 let rest = all.map_or("no all".to_owned(), |qualifier| format!("{qualifier}all"));
-                format!("SPF of {}: {} of {MOST_LOOKUPS} lookups, {rest}", self.domain, walk.lookups)
+                format!("SPF {} of {MOST_LOOKUPS} lookups, {rest}", walk.lookups)
             }
         };
         findings.add("spf", State::Ok, text);
