@@ -84,7 +84,7 @@ fn an_authority_that_did_not_sign_or_is_not_shown() {
     // A whole certificate in the record needs no copy in the chain.
     let whole = record(2, 0, 0, &chain.authority);
     assert_eq!(whole.judge(&alone, &names).unwrap(), Match::Yes);
-    assert_eq!(whole.judge(&[other.own.clone()], &names).unwrap(), Match::No);
+    assert_eq!(whole.judge(std::slice::from_ref(&other.own), &names).unwrap(), Match::No);
     assert_eq!(digest.judge(&[], &names).unwrap(), Match::No);
 }
 

@@ -22,8 +22,8 @@ struct World {
     words: Vec<&'static str>,
 }
 
-fn resolver() -> Option<SocketAddr> {
-    Some(([127, 0, 0, 1], 53).into())
+fn resolver() -> SocketAddr {
+    ([127, 0, 0, 1], 53).into()
 }
 
 fn lookup(address: &[&str]) -> Lookup {
@@ -86,7 +86,7 @@ impl World {
             aliases: Vec::new(),
             authoritative: false,
             authenticated: true,
-            server: resolver(),
+            server: Some(resolver()),
             time: Some(Duration::from_millis(1)),
         };
         let visits = all.iter().map(|(name, address)| visit(name, address)).collect();
@@ -99,7 +99,7 @@ impl World {
 
     /// The answer to the question for a host's TLSA record, with AD.
     fn answer(&mut self, host: &str, outcome: Outcome) {
-        self.answer_by(host, Answer { authenticated: true, ..Answer::bare(outcome) }, resolver());
+        self.answer_by(host, Answer { authenticated: true, ..Answer::bare(outcome) }, Some(resolver()));
     }
 
     fn answer_by(&mut self, host: &str, answer: Answer, server: Option<SocketAddr>) {
@@ -218,7 +218,7 @@ fn records_that_are_missing_unsigned_or_of_no_use() {
     let signed =
         || Answer { authenticated: true, ..Answer::bare(Outcome::Records(vec![record_of(&tlsa(3))])) };
     let mut world = World::good();
-    world.answer_by(MX1, Answer { authenticated: false, ..signed() }, resolver());
+    world.answer_by(MX1, Answer { authenticated: false, ..signed() }, Some(resolver()));
     world.gives(State::Warning, "_25._tcp.mx1.example.org TLSA is not validated (no AD)");
     // What is not believed cannot be broken either.
     world.first().matches = vec![(tlsa(3), Match::No)];

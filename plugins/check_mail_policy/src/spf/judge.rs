@@ -40,7 +40,7 @@ impl CheckMailPolicy {
         self.judge_texts(answers, &walk, &mut findings);
         self.judge_open(&walk, &mut findings);
         self.judge_strangers(answers, &walk, &mut findings);
-        self.sum_up_spf(&walk, &mut findings);
+        Self::sum_up_spf(&walk, &mut findings);
         self.judge_clients(answers, &mut findings);
         findings.0.into_iter().for_each(|finding| report.add(finding));
         record(&walk, report);
@@ -197,7 +197,7 @@ impl CheckMailPolicy {
     }
 
     /// The record in one line, where nothing is seriously wrong with it.
-    fn sum_up_spf(&self, walk: &Walk<'_>, findings: &mut Findings) {
+    fn sum_up_spf(walk: &Walk<'_>, findings: &mut Findings) {
         let mut decisive = records(walk).filter(|(node, _)| node.decides).map(|(_, record)| record);
         if findings.0.iter().any(|finding| finding.state > State::Warning) || walk.nodes.is_empty() {
             return;
