@@ -48,6 +48,9 @@ pub use seen::Seen;
 /// Checks what a domain publishes about its mail: SPF, DKIM, DMARC, MTA-STS, TLS-RPT, DANE, BIMI
 #[derive(Parser, Debug)]
 #[command(name = "check_mail_policy", version)]
+#[command(mut_arg("resolver", |arg| arg.help(
+    "Name server to ask instead of those of the system; several stand in for one another"
+)))]
 pub struct CheckMailPolicy {
     /// Domain whose records are checked
     #[arg(short, long, value_name = "DOMAIN")]
@@ -78,7 +81,17 @@ impl Plugin for CheckMailPolicy {
         &[spf::SPF_LOOKUPS, spf::SPF_VOIDS, dkim::DKIM_BITS, mta_sts::STS_MAX_AGE, dane::TLSA];
     const CONDITIONS: &'static [(Condition, State)] = states::CONDITIONS;
     const STATES: &'static [(State, &'static str)] = states::STATES;
-    const EXAMPLES: &'static [(&'static str, &'static str)] = &[];
+    const EXAMPLES: &'static [(&'static str, &'static str)] = &[
+        ("check_mail_policy -d example.org", "What can be found without being told more"),
+        (
+            "check_mail_policy -d example.org --spf --ip 192.0.2.25 --dkim s2026 --dmarc --dmarc-min quarantine",
+            "Does mail of our server reach others?",
+        ),
+        (
+            "check_mail_policy -d example.org --mta-sts --tlsrpt --dane",
+            "Does mail of others reach us encrypted? Looks at the certificate of each mail exchanger",
+        ),
+    ];
     type Seen = Seen;
 
     fn run_args(&self) -> &RunArgs {

@@ -119,11 +119,11 @@ impl Policy {
         }
     }
 
-    /// Whether the policy names a host, the trailing dot left out or not.
+    /// Whether the policy names a host, the trailing dot left out or not. What is no name of a host
+    /// fits nothing.
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        self.mx.iter().any(|pattern| pattern.matches(&host))
+        host.parse().is_ok_and(|host| self.mx.iter().any(|pattern| pattern.matches(&host)))
     }
 }
 
@@ -209,12 +209,8 @@ impl Pattern {
     }
 
     /// A wildcard stands for exactly one label.
-    fn matches(&self, host: &str) -> bool {
-        let front = host.split_once('.').filter(|(label, _)| !label.is_empty());
-        match front {
-            Some((_, rest)) if self.is_wildcard => rest == self.name.as_str(),
-            _ => !self.is_wildcard && host == self.name.as_str(),
-        }
+    fn matches(&self, host: &DomainName) -> bool {
+        if self.is_wildcard { host.parent().as_ref() == Some(&self.name) } else { *host == self.name }
     }
 }
 
@@ -336,9 +332,15 @@ mod tests {
         for host in ["mail.example.org", "MAIL.example.ORG.", "a.example.net"] {
             assert!(policy.matches(host), "{host}");
         }
-        for host in
-            ["a.mail.example.org", "example.net", "a.b.example.net", ".example.net", "", "aexample.net"]
-        {
+        for host in [
+            "a.mail.example.org",
+            "example.net",
+            "a.b.example.net",
+            ".example.net",
+            "",
+            "aexample.net",
+            "*.example.net",
+        ] {
             assert!(!policy.matches(host), "{host}");
         }
     }
