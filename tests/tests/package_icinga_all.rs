@@ -19,6 +19,7 @@ use lab::exchanger::{ACCEPTED, Exchanger, ExchangerOptions};
 use lab::mysql::replication::Pair;
 use lab::mysql::{Account, Release};
 use lab::namespace::{Bridge, with_resolvers};
+use lab::policy::Domain;
 use lab::smtpd::{Submission, SubmissionOptions};
 use lab::tls_servers::{Keys, nginx};
 use serde_json::Value;
@@ -55,6 +56,23 @@ const RESULTS: &[Wanted] = &[
     ("rbl listed", 2.0, &["RBL CRITICAL: ", LISTED, "zen.lab.test"], "score=1;0;@1:;0"),
     ("mx good", 0.0, &["MX OK: shop.lab.test: 1 mail exchanger: 10 mx.shop.lab.test"], "hosts_ok=1;;;0"),
     ("mx lost", 2.0, &["MX CRITICAL: MX 10 gone.lost.lab.test has no address (NXDOMAIN)"], "addresses=0;;;0"),
+    (
+        "mail_policy good",
+        0.0,
+        &[
+            "MAIL_POLICY OK: example.test: SPF 4 of 10 lookups",
+            "DKIM ed: Ed25519",
+            "2 of 2 certificates match",
+            "MTA-STS enforce",
+        ],
+        "tlsa=2;;;0",
+    ),
+    (
+        "mail_policy refused",
+        2.0,
+        &["MAIL_POLICY CRITICAL: 203.0.113.25 is refused: \"-all\" of example.test"],
+        "spf_lookups=4;;;0",
+    ),
     ("rdns good", 0.0, &["RDNS OK: ", "mail.lab.test", "its banner says the same"], "confirmed=1;;;0"),
     ("rdns none", 2.0, &["RDNS CRITICAL: 127.0.0.2 has no PTR record (NXDOMAIN)"], "ptr=0;;;0"),
     ("weak_ciphers good", 0.0, &["WEAK_CIPHERS OK: "], "weak=0"),
@@ -104,6 +122,7 @@ fn runs_every_plugin(host: &Installed) {
     let open = Exchanger::start(ExchangerOptions { foreign: ACCEPTED.into(), ..Default::default() });
     let exchanger =
         Exchanger::start(ExchangerOptions { local_domains: vec!["post.test".into()], ..Default::default() });
+    let policies = Domain::healthy().start();
     let keys = Keys::new();
     let (strong, weak) = (nginx::intermediate(&keys), nginx::all_suites(&keys));
     let databases = Pair::start(Release::MariaDb);
@@ -116,6 +135,7 @@ fn runs_every_plugin(host: &Installed) {
     said(Command::new("mount").args(["-t", "sysfs", "sysfs", "/sys"]));
     said(Command::new("ping").args(["-q", "-c", "1", "-W", "2", "10.98.0.7"]));
     fs::copy(mail.ca_file(), host.icinga.path("ca.pem")).unwrap();
+    fs::copy(policies.ca_file(), host.icinga.path("policy-ca.pem")).unwrap();
     fs::create_dir(host.icinga.path("memory")).unwrap();
     let [monitor, tables] = [Account::Monitor, Account::Tables].map(Account::password);
     let port = |port: u16| port.to_string();
@@ -124,6 +144,9 @@ fn runs_every_plugin(host: &Installed) {
         ("@MAIL@", port(mail.port())),
         ("@OPEN@", port(open.port())),
         ("@POST@", port(exchanger.port())),
+        ("@RESOLVER@", policies.resolver().to_string()),
+        ("@EXCHANGER@", port(policies.smtp_port())),
+        ("@HTTPS@", port(policies.https_port())),
         ("@STRONG@", port(strong.port())),
         ("@WEAK@", port(weak.port())),
         ("@SOURCE@", port(databases.source.port())),
@@ -222,6 +245,29 @@ template Service "mx" {
 }
 object Service "mx good" { import "mx"; vars.mx_domain = "shop.lab.test" }
 object Service "mx lost" { import "vedette"; vars.mx_domain = "lost.lab.test" }
+
+template Service "mail_policy" {
+	import "vedette"
+	vars.mail_policy_domain = "example.test"
+	vars.mail_policy_resolver = [ "@RESOLVER@" ]
+	vars.mail_policy_spf = true
+	vars.mail_policy_ip = [ "127.0.0.31" ]
+}
+object Service "mail_policy good" {
+	import "mail_policy"
+	vars.mail_policy_dkim = [ "s2026", "ed" ]
+	vars.mail_policy_dmarc = true
+	vars.mail_policy_mta_sts = true
+	vars.mail_policy_tlsrpt = true
+	vars.mail_policy_dane = true
+	vars.mail_policy_port = @EXCHANGER@
+	vars.mail_policy_https_port = @HTTPS@
+	vars.mail_policy_ca_file = "@FOLDER@/policy-ca.pem"
+}
+object Service "mail_policy refused" {
+	import "mail_policy"
+	vars.mail_policy_ip = [ "127.0.0.31", "203.0.113.25" ]
+}
 
 template Service "smtp_relay" { import "vedette"; vars.smtp_relay_hostname = "127.0.0.1" }
 object Service "smtp_relay good" { import "smtp_relay"; vars.smtp_relay_port = @POST@ }

@@ -9,6 +9,7 @@
 )]
 
 mod arp_dupes;
+mod mail_policy;
 mod mx;
 mod mysql_slave;
 mod mysql_tables;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         rbl::play(),
         mx::play(),
         rdns::play(),
+        mail_policy::play(),
         weak_ciphers::play(),
         mysql_slave::play(),
         mysql_tables::play(),
