@@ -60,9 +60,9 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
         judge_visit(options, visit, report);
     }
     let well = visits.clone().filter(|visit| visit.keeps_its_promise()).count();
-    let looked = match hosts.visits {
-        None => "certificates not looked at".to_owned(),
-        Some(_) => format!("{well} of {} certificates match", visits.count()),
+    let looked = match visits.filter(|visit| visit.served.is_some()).count() {
+        0 => "certificates not looked at".to_owned(),
+        served => format!("{well} of {served} certificates match"),
     };
     if !usable.is_empty() {
         let (some, all) = (usable.len(), promises.len());
@@ -79,7 +79,7 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
         return Promise::Unsigned(format!("{name} TLSA"), all.len());
     }
     // RFC 7672 section 2.2.2: whoever can give the host another address needs no certificate of it.
-    let believed = |lookup: &Lookup| lookup.authenticated && options.connect.believes(hosts.mail.server);
+    let believed = |lookup: &Lookup| lookup.authenticated && options.connect.believes(lookup.server);
     if host.lookups().iter().any(|lookup| !lookup.addresses.is_empty() && !believed(lookup)) {
         return Promise::Unsigned(format!("{} address", host.host), all.len());
     }
