@@ -1,7 +1,7 @@
 //! What can be said of the hosts without asking for DANE or MTA-STS: where nothing could be looked
 //! at, and what they serve.
 
-use common::net::dns::{Route, Target};
+use common::net::dns::{Exchanger, Route, Target};
 use common::net::smtp::{Step, Stop};
 use common::net::{Family, Phase, Trouble};
 use common::plugin::{Run, judge_stop};
@@ -49,12 +49,17 @@ fn judge_each(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut 
                     report.find("mx_host", state, format!("{} {kind}: {outcome}", host.host));
                 } else if host.has_no_address() {
                     report.find("mx_host", State::Warning, format!("{} has no address", host.host));
+                } else if hosts.visits.is_some() && host.addresses(options.allowed_family()).next().is_none()
+                {
+                    let text = format!("{} has no address of the family that -4 or -6 allows", host.host);
+                    report.find("mx_host", State::Unknown, text);
                 }
             }
         }
     }
-    if hosts.mail.left_out > 0 || hosts.untried > 0 {
-        let (records, addresses) = (hosts.mail.left_out, hosts.untried);
+    let not_kept = hosts.mail.hosts.iter().flat_map(Exchanger::lookups).map(|lookup| lookup.left_out);
+    let (records, addresses) = (hosts.mail.left_out, hosts.untried + not_kept.sum::<usize>());
+    if records > 0 || addresses > 0 {
         let text = format!("too much to look at: {records} MX records, {addresses} addresses left out");
         report.find("left_out", State::Unknown, text);
     }

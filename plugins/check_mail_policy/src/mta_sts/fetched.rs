@@ -35,7 +35,7 @@ pub(crate) fn policy_place(
         return None;
     }
     let host = host_of(&options.domain)?;
-    let family = options.smtp.family(options.family.family());
+    let family = options.allowed_family();
     let addresses: Vec<SocketAddr> = KINDS
         .into_iter()
         .flat_map(|kind| answers.get(&host, kind).outcome.records())
