@@ -13,6 +13,7 @@ use common::report::{Finding, Metric, Report, State, some};
 use crate::CheckMailPolicy;
 use crate::answers::Heard;
 use crate::hosts::{Hosts, Visit};
+use crate::lookup::Unanswered;
 
 pub(crate) use record::{Match, Tlsa, associated, hex};
 
@@ -108,7 +109,7 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
     for (host, promise) in promises {
         match promise {
             Promise::Open(name, heard) => {
-                let text = format!("{name} TLSA: {}", heard.outcome);
+                let text = Unanswered::new(name, Kind::Tlsa, &heard.outcome).sentence();
                 report.add(
                     Finding::new("tlsa_open", options.state_of(&heard.outcome), text)
                         .with_hint("as long as this is not answered, senders with DANE keep the mail"),

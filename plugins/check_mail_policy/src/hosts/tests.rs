@@ -126,8 +126,10 @@ impl World {
         (report.state(), texts.join("\n"))
     }
 
-    fn metric(&self, label: &str) -> Option<Option<f64>> {
-        self.report().metrics().iter().find(|metric| metric.label == label).map(|metric| metric.value)
+    /// None, or one that may be unknown.
+    fn metric(&self, label: &str) -> Vec<Option<f64>> {
+        let report = self.report();
+        report.metrics().iter().filter(|metric| metric.label == label).map(|metric| metric.value).collect()
     }
 
     fn report(&self) -> Report {
@@ -259,19 +261,22 @@ fn dns_trouble_is_never_a_missing_record() {
     for outcome in [Outcome::ServFail, Outcome::Timeout, Outcome::Refused, Outcome::NotAsked] {
         let mut world = World::good();
         world.answer(MX1, outcome.clone());
-        world.gives(State::Unknown, &format!("_25._tcp.mx1.example.org TLSA: {outcome}"));
+        world.gives(
+            State::Unknown,
+            &format!("cannot look up the TLSA record of _25._tcp.mx1.example.org: {outcome}"),
+        );
         let mut world = World::good();
         world.hosts.mail.route = Route::Unanswered(outcome.clone());
-        world.gives(State::Unknown, &format!("example.org MX: {outcome}"));
+        world.gives(State::Unknown, &format!("cannot look up the MX record of example.org: {outcome}"));
         let mut world = World::good();
         let Target::Name { ipv6, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
         ipv6.without = Some(outcome.clone());
-        world.gives(State::Unknown, &format!("mx1.example.org AAAA: {outcome}"));
+        world.gives(State::Unknown, &format!("cannot look up the AAAA record of mx1.example.org: {outcome}"));
     }
     let mut world = World::good();
     world.words = vec!["--dane", "--timeout-state", "critical"];
     world.answer(MX1, Outcome::Timeout);
-    world.gives(State::Critical, "TLSA: timeout");
+    world.gives(State::Critical, "cannot look up the TLSA record of _25._tcp.mx1.example.org: timeout");
 }
 
 #[test]
@@ -320,21 +325,21 @@ fn unknown_more_tlsa_records_than_were_kept() {
     world.answer_by(MX1, answer, Some(resolver()));
     world.first().matches = vec![(tlsa(3), Match::No)];
     world.gives(State::Unknown, "_25._tcp.mx1.example.org has 9 TLSA records, too many to look at");
-    assert_eq!(world.metric("tlsa"), Some(Some(10.0)));
+    assert_eq!(world.metric("tlsa"), [Some(10.0)]);
 }
 
 #[test]
 fn records_are_counted_whole_or_not_at_all() {
     let mut world = World::good();
-    assert_eq!(world.metric("tlsa"), Some(Some(2.0)));
+    assert_eq!(world.metric("tlsa"), [Some(2.0)]);
     world.answer(MX1, Outcome::Records(vec![record_of(&tlsa(1)), record_of(&tlsa(0))]));
-    assert_eq!(world.metric("tlsa"), Some(Some(3.0)), "those of no use, too");
+    assert_eq!(world.metric("tlsa"), [Some(3.0)], "those of no use, too");
     world.answer(MX1, Outcome::ServFail);
-    assert_eq!(world.metric("tlsa"), Some(None), "nobody knows");
+    assert_eq!(world.metric("tlsa"), [None], "nobody knows");
     world.hosts.mail.route = Route::Unanswered(Outcome::ServFail);
-    assert_eq!(world.metric("tlsa"), Some(None), "nobody knows the hosts");
+    assert_eq!(world.metric("tlsa"), [None], "nobody knows the hosts");
     world.hosts.mail.route = Route::Null;
-    assert_eq!(world.metric("tlsa"), None, "there are no hosts");
+    assert_eq!(world.metric("tlsa"), [], "there are no hosts");
 }
 
 /// RFC 7672 section 3.2.2: the name at the end of the aliases is as good as the others.
