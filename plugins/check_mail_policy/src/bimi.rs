@@ -129,8 +129,8 @@ fn judge_dmarc(options: &CheckMailPolicy, name: &DomainName, answers: &Answers, 
         Ok(organization) => organization,
         Err(unanswered) => {
             let text = format!(
-                "{name}: cannot tell whether DMARC is strict enough for BIMI: cannot look up {}",
-                unanswered.question()
+                "{name}: cannot tell whether DMARC is strict enough for BIMI: {}",
+                unanswered.sentence()
             );
             report.find("bimi_unknown", options.state_of(&unanswered.outcome), text);
             return;

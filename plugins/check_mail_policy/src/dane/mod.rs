@@ -13,6 +13,7 @@ use common::report::{Finding, Metric, Report, State, some};
 use crate::CheckMailPolicy;
 use crate::answers::Heard;
 use crate::hosts::{Hosts, Visit};
+use crate::lookup::Unanswered;
 
 pub(crate) use record::{Match, Tlsa, associated, hex};
 
@@ -26,30 +27,39 @@ enum Promise<'a> {
     None,
     /// There are so many that a sender must not believe, because of this answer.
     Unsigned(String, usize),
-    /// There are some, but none that can be used: the first, and why not.
-    Unusable(DomainName, Tlsa, &'static str),
+    /// There are more than were kept: those left out may be the ones that count.
+    TooMany(DomainName, usize),
+    /// There are some, but none that can be used: the first, why not, and how many there are.
+    Unusable(DomainName, Tlsa, &'static str, usize),
     /// There are some that count.
     Usable(usize),
 }
 
 /// Judges the records of all hosts, and each certificate that was looked at.
 pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut Report) {
-    if !matches!(hosts.mail.route, Route::Listed | Route::Implicit) {
-        return;
+    match hosts.mail.route {
+        Route::Listed | Route::Implicit => {}
+        // Nobody knows the hosts, so nobody knows their records.
+        Route::Unanswered(_) => return report.record_count(&TLSA, None),
+        Route::Null | Route::Nowhere | Route::NoDomain => return,
     }
     let promises: Vec<(&Exchanger, Promise<'_>)> =
         hosts.mail.hosts.iter().map(|host| (host, promise(options, hosts, host))).collect();
-    let records = promises.iter().map(|(_, promise)| match promise {
-        Promise::Unsigned(_, count) | Promise::Usable(count) => *count,
-        Promise::Unusable(..) => 1,
-        Promise::Open(..) | Promise::None => 0,
-    });
+    let total: usize = promises.iter().map(|(_, promise)| promise.records()).sum();
     let is_open = promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
-    let total: usize = records.sum();
-    report.record_count(&TLSA, Some(total).filter(|_| !is_open || total > 0));
+    report.record_count(&TLSA, (!is_open).then_some(total));
     judge_promises(options, &promises, report);
     judge_signature_of_mx(options, hosts, total, report);
+    judge_visits(options, hosts, &promises, report);
+}
 
+/// The certificates of the hosts whose records count.
+fn judge_visits(
+    options: &CheckMailPolicy,
+    hosts: &Hosts,
+    promises: &[(&Exchanger, Promise<'_>)],
+    report: &mut Report,
+) {
     let usable: Vec<&str> = promises
         .iter()
         .filter(|(_, promise)| matches!(promise, Promise::Usable(..)))
@@ -75,6 +85,9 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
     let Ok(records) = heard.records() else { return Promise::Open(name, heard) };
     let all: Vec<Tlsa> = records.iter().filter_map(Tlsa::of).collect();
     let Some(first) = all.first() else { return Promise::None };
+    if heard.left_out > 0 {
+        return Promise::TooMany(name, all.len() + heard.left_out);
+    }
     if !(heard.authenticated && options.connect.believes(heard.server)) {
         return Promise::Unsigned(format!("{name} TLSA"), all.len());
     }
@@ -85,7 +98,7 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
     }
     match first.unusable() {
         Some(why) if all.iter().all(|record| record.unusable().is_some()) => {
-            Promise::Unusable(name, first.clone(), why)
+            Promise::Unusable(name, first.clone(), why, all.len())
         }
         _ => Promise::Usable(all.len()),
     }
@@ -96,7 +109,7 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
     for (host, promise) in promises {
         match promise {
             Promise::Open(name, heard) => {
-                let text = format!("{name} TLSA: {}", heard.outcome);
+                let text = Unanswered::new(name, Kind::Tlsa, &heard.outcome).sentence();
                 report.add(
                     Finding::new("tlsa_open", options.state_of(&heard.outcome), text)
                         .with_hint("as long as this is not answered, senders with DANE keep the mail"),
@@ -110,7 +123,11 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                      or --trust-ad where the way to it is safe",
                 ));
             }
-            Promise::Unusable(name, record, why) => {
+            Promise::TooMany(name, count) => {
+                let text = format!("{name} has {count} TLSA records, too many to look at");
+                report.find("tlsa_open", State::Unknown, text);
+            }
+            Promise::Unusable(name, record, why, _) => {
                 let text = format!("{name} TLSA {record} cannot be used: {why}");
                 report.find("tlsa_unusable", State::Warning, text);
             }
@@ -174,6 +191,19 @@ fn judge_visit(options: &CheckMailPolicy, visit: &Visit, report: &mut Report) {
          certificate that is published",
         options.connect.port, visit.host
     )));
+}
+
+impl Promise<'_> {
+    /// Records that are there, whether they count or not.
+    const fn records(&self) -> usize {
+        match self {
+            Self::Unsigned(_, count)
+            | Self::TooMany(_, count)
+            | Self::Unusable(_, _, _, count)
+            | Self::Usable(count) => *count,
+            Self::Open(..) | Self::None => 0,
+        }
+    }
 }
 
 impl Visit {

@@ -107,7 +107,7 @@ fn whose(
     match &answer.outcome {
         Outcome::NxDomain => Ok(Whose::Nobodys),
         outcome if outcome.is_answer() => Ok(Whose::Below),
-        outcome => Err(Unanswered { name: domain.clone(), outcome: outcome.clone() }),
+        outcome => Err(Unanswered::new(domain, Kind::Txt, outcome)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use common::net::{ProbeError, Trouble};
 use common::plugin::{Run, finding_of};
-use common::proto::dns::{DomainName, Kind, Outcome};
+use common::proto::dns::{DomainName, Kind};
 use common::proto::text::decode;
 use common::report::{Finding, Report, State, quote};
 
@@ -15,6 +15,7 @@ use crate::answers::Answers;
 use crate::hosts::{judge_served, named};
 use crate::http::Response;
 use crate::https::{Fetched, distrust};
+use crate::lookup::Unanswered;
 use crate::options::Wish;
 use crate::{CheckMailPolicy, Seen};
 
@@ -35,7 +36,7 @@ pub(crate) fn policy_place(
         return None;
     }
     let host = host_of(&options.domain)?;
-    let family = options.smtp.family(options.family.family());
+    let family = options.allowed_family();
     let addresses: Vec<SocketAddr> = KINDS
         .into_iter()
         .flat_map(|kind| answers.get(&host, kind).outcome.records())
@@ -84,10 +85,12 @@ pub(crate) fn judge_fetched(options: &CheckMailPolicy, seen: &Seen, run: &Run, r
 
 /// Nothing was fetched: there is no address, or nobody knows.
 fn judge_addresses(options: &CheckMailPolicy, host: &DomainName, answers: &Answers, report: &mut Report) {
-    let open: Option<(Kind, &Outcome)> =
-        KINDS.into_iter().find_map(|kind| Some((kind, answers.get(host, kind).records().err()?)));
-    if let Some((kind, outcome)) = open {
-        report.find("sts_unknown", options.state_of(outcome), format!("{host} {kind}: {outcome}"));
+    let open = KINDS.into_iter().find_map(|kind| {
+        let outcome = answers.get(host, kind).records().err()?;
+        Some(Unanswered::new(host, kind, outcome))
+    });
+    if let Some(unanswered) = open {
+        unanswered.report("sts_unknown", options, report);
     } else if KINDS.into_iter().all(|kind| answers.get(host, kind).outcome.records().is_empty()) {
         let text = format!("{host} has no address: the MTA-STS policy that is announced cannot be fetched");
         report.find("sts_policy", State::Critical, text);

@@ -1,6 +1,6 @@
 //! The states of a domain's record and of all that it leads to.
 
-use common::proto::dns::{Kind, Outcome, Question};
+use common::proto::dns::Outcome;
 use common::report::{Finding, Metric, Report, State, quote, some};
 
 use super::check_host::{MOST_LOOKUPS, MOST_VOIDS};
@@ -115,15 +115,20 @@ impl CheckMailPolicy {
     fn judge_senders(&self, walk: &Walk<'_>, findings: &mut Findings) {
         let domain = &self.domain;
         for (at, remark) in &walk.remarks {
-            if let (Remark::Everybody(directive), Some(node)) = (remark, walk.nodes.get(*at)) {
-                let term = quote(&directive.to_string());
-                let section = if directive.mechanism == Mechanism::All { "5.1" } else { "5.7" };
-                let text = format!(
-                    "everybody may send as {domain}: {term} of {} (RFC 7208 section {section})",
-                    whose(walk, node)
-                );
-                findings.add("spf_everybody", State::Critical, text);
-            }
+            let Some(node) = walk.nodes.get(*at) else { continue };
+            let whose = whose(walk, node);
+            let (term, why) = match remark {
+                Remark::Everybody(directive) if directive.mechanism == Mechanism::All => {
+                    (directive.to_string(), "(RFC 7208 section 5.1)")
+                }
+                Remark::Everybody(directive) => (directive.to_string(), "(RFC 7208 section 5.7)"),
+                Remark::ClientChooses(term) => {
+                    (term.clone(), "asks for a name that the client chooses (RFC 7208 section 7.2)")
+                }
+                _ => continue,
+            };
+            let text = format!("everybody may send as {domain}: {} of {whose} {why}", quote(&term));
+            findings.add("spf_everybody", State::Critical, text);
         }
         let (share, family) = walk.world.share();
         if share > SIXTEENTH {
@@ -174,11 +179,6 @@ impl CheckMailPolicy {
                     remark("spf_ignored", text);
                 }
             }
-            let left_out = answers.get(&node.domain, Kind::Txt).left_out;
-            if left_out > 0 {
-                let text = format!("{whose} has too many TXT records: {left_out} were not looked at");
-                findings.add("spf_texts", State::Unknown, text);
-            }
         }
         for text in lookalikes(answers, &self.domain) {
             let text = format!("{} of {} is no SPF record (RFC 7208 section 4.5)", quote(text), self.domain);
@@ -187,11 +187,10 @@ impl CheckMailPolicy {
     }
 
     fn judge_open(&self, walk: &Walk<'_>, findings: &mut Findings) {
-        let open: Vec<String> =
-            walk.open.iter().map(|(question, outcome)| shown_open(question, outcome)).collect();
+        let open: Vec<String> = walk.open.iter().map(ToString::to_string).collect();
         if !open.is_empty() {
-            let state = State::worst(walk.open.iter().map(|(_, outcome)| self.state_of(outcome)));
-            let text = format!("SPF of {} is not known: {}", self.domain, some(&open, 3));
+            let state = State::worst(walk.open.iter().map(|open| self.state_of(&open.outcome)));
+            let text = format!("SPF of {} is not known: cannot look up {}", self.domain, some(&open, 3));
             findings.add("spf_dns", state, text);
         }
     }
@@ -248,7 +247,7 @@ fn judge_terms(walk: &Walk<'_>, findings: &mut Findings) {
         let Some(node) = walk.nodes.get(*at) else { continue };
         let whose = whose(walk, node);
         match remark {
-            Remark::Everybody(_) | Remark::AsksForClient(_) => {}
+            Remark::Everybody(_) | Remark::AsksForClient(_) | Remark::ClientChooses(_) => {}
             Remark::TooManyExchangers(directive, number) => {
                 let term = quote(&directive.to_string());
                 let text = format!("{term} of {whose} has {number} mail exchangers, above 10 ({LIMITS})");
@@ -317,11 +316,6 @@ fn whose(walk: &Walk<'_>, node: &Node<'_>) -> String {
         (Some(parent), Link::Include) => format!("{} (included by {})", node.domain, parent.domain),
         (Some(parent), Link::Redirect) => format!("{} (redirect of {})", node.domain, parent.domain),
     }
-}
-
-/// A question without an answer, and what came of it.
-pub(super) fn shown_open(question: &Question, outcome: &Outcome) -> String {
-    format!("{} {}: {outcome}", question.kind, question.name)
 }
 
 fn record(walk: &Walk<'_>, report: &mut Report) {
