@@ -62,9 +62,17 @@ const FAULTS: &[(&str, State, &str)] = &[
     ("spf_without_all", Warning, "SPF of example.test has neither all nor redirect"),
     ("spf_ptr", Warning, "\"ptr\" of example.test should not be used"),
     ("spf_long", Warning, "SPF of example.test has 711 bytes, above 450"),
-    ("spf_servfail", Unknown, "SPF of example.test is not known: cannot look up the TXT record of example.test: SERVFAIL"),
+    (
+        "spf_servfail",
+        Unknown,
+        "SPF of example.test is not known: cannot look up the TXT record of example.test: SERVFAIL",
+    ),
     ("spf_include_servfail", Unknown, "the TXT record of _spf.example.test: SERVFAIL"),
-    ("spf_timeout", Unknown, "SPF of example.test is not known: cannot look up the TXT record of example.test: timeout"),
+    (
+        "spf_timeout",
+        Unknown,
+        "SPF of example.test is not known: cannot look up the TXT record of example.test: timeout",
+    ),
     ("dkim_missing", Critical, "s2026._domainkey.example.test: no DKIM key"),
     ("dkim_revoked", Critical, "p= is empty: the key was revoked"),
     ("dkim_512", Critical, "RSA key of 512 bits, verifiers want at least 1024"),
@@ -267,4 +275,16 @@ fn usage() {
     bad(&["-d", DOMAIN, "--port", "0"], "--port");
     bad(&["-d", DOMAIN, "--source-ip", "127.0.0.1", "-6"], "--source-ip");
     bad(&["-d", DOMAIN, "--no-connect", "--spf"], "--no-connect");
+    // What is wanted of a record that is not looked at would be taken for granted.
+    bad(
+        &["-d", DOMAIN, "--spf", "--dmarc-min", "reject"],
+        "--dmarc-min: DMARC is not looked at without --dmarc",
+    );
+    bad(&["-d", DOMAIN, "--dmarc", "--spf-missing", "ok"], "--spf-missing: SPF is not looked at");
+    bad(
+        &["-d", DOMAIN, "--dmarc", "--spf-lookups-warning", "5"],
+        "--spf-lookups-warning: SPF is not looked at",
+    );
+    bad(&["-d", DOMAIN, "--dmarc", "--bimi-selector", "s1"], "--bimi-selector: BIMI is not looked at");
+    bad(&["-d", DOMAIN, "--mta-sts", "--trust-ad"], "--trust-ad: nobody asks for AD without --dane");
 }

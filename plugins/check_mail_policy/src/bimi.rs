@@ -36,7 +36,7 @@ fn judge_place(
     answers: &Answers,
     report: &mut Report,
 ) -> Result<(), Unanswered> {
-    let labels = format!("{}._bimi", options.expect.bimi_selector);
+    let labels = options.expect.bimi_labels();
     let own = format!("{labels}.{}", options.domain);
     let name = at.child(&labels);
     let texts = match &name {

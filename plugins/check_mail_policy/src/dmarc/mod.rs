@@ -120,7 +120,7 @@ fn judge_policy(
 ) {
     // What is so broken that nobody applies it was said.
     let Some((tag, policy)) = record.policy(whose) else { return };
-    let least = options.expect.dmarc_min;
+    let least = options.expect.dmarc_min();
     let of = if at == &options.domain { String::new() } else { format!(" of {at} for {}", options.domain) };
     let mode = if record.is_test { ", only tested (t=y)" } else { "" };
     if record.faults.iter().all(|fault| fault.state < State::Critical) {
@@ -156,7 +156,7 @@ fn judge_names_below(
     let weaker: Vec<(&str, Policy)> = below
         .into_iter()
         .filter_map(|(tag, policy)| Some((tag, policy?)))
-        .filter(|(_, policy)| *policy < own || *policy < options.expect.dmarc_min.policy())
+        .filter(|(_, policy)| *policy < own || *policy < options.expect.dmarc_min().policy())
         .collect();
     if weaker.is_empty() {
         return;
@@ -166,7 +166,7 @@ fn judge_names_below(
         Ok(organization) if organization != *domain => {}
         Ok(_) => {
             for (tag, policy) in weaker {
-                let least = options.expect.dmarc_min.policy();
+                let least = options.expect.dmarc_min().policy();
                 let text = format!("_dmarc.{domain}: {tag}={policy} for names below {domain}");
                 if policy < least {
                     report.find(

@@ -88,7 +88,7 @@ impl CheckMailPolicy {
             Outcome::NxDomain => format!("{} has no SPF record: the name does not exist", self.domain),
             _ => format!("{} has no SPF record", self.domain),
         };
-        findings.add("spf_missing", self.spf.spf_missing, text);
+        findings.add("spf_missing", self.spf.missing(), text);
     }
 
     fn judge_limits(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -97,7 +97,7 @@ impl CheckMailPolicy {
             let number = if walk.is_cut { format!("more than {}", lookups - 1) } else { lookups.to_string() };
             let text = format!("SPF of {domain} takes {number} lookups, above {MOST_LOOKUPS} ({LIMITS})");
             findings.add("spf_lookups", State::Critical, text);
-        } else if lookups >= usize::from(self.spf.spf_lookups_warning) {
+        } else if lookups >= self.spf.many_lookups() {
             let text = format!("SPF of {domain} takes {lookups} of {MOST_LOOKUPS} lookups ({LIMITS})");
             findings.add("spf_lookups", State::Warning, text);
         }
