@@ -115,7 +115,7 @@ const FAULTS: &[(&str, State, &str)] = &[
         "mta-sts.example.test: no valid policy, so senders act as if there were none: has no version",
     ),
     ("sts_testing", Ok, "MTA-STS testing for 604800 s"),
-    ("sts_none", Ok, "MTA-STS none for 604800 s"),
+    ("sts_none", Warning, "mta-sts.example.test: mode none switches MTA-STS off, while --mta-sts wants it"),
     ("sts_short", Warning, "max_age 3600 s is less than a day"),
     ("sts_host_missing", Critical, "the policy does not name mx2.example.test, senders do not deliver to it"),
     (
@@ -199,6 +199,7 @@ fn nothing_named() {
     gives(fault::sts_record_missing, &[], Ok, "SPF");
     gives(fault::tlsrpt_missing, &[], Ok, "SPF");
     gives(fault::bimi_missing, &[], Ok, "SPF");
+    gives(fault::sts_none, &[], Ok, "MTA-STS none");
     gives(fault::sts_redirect, &[], Critical, "HTTP 301");
     gives(fault::sts_host_missing, &[], Critical, "the policy does not name mx2.example.test");
     gives(fault::tlsrpt_invalid, &[], Critical, "_smtp._tls.example.test");

@@ -130,6 +130,14 @@ fn judge_policy(
         let text = format!("_dmarc.{at}: {tag}={policy}{of} is weaker than {} (--dmarc-min)", least.policy());
         report.find("dmarc_weak", State::Warning, text);
     }
+    // It was noted; here it is a promise that only part of the receivers keeps.
+    if let Some(share) = record.share.filter(|_| policy > Policy::None && least > DmarcMin::None) {
+        let text = format!(
+            "_dmarc.{at}: pct={share}, so older receivers apply {tag}={policy} to {share} % of the mail \
+             (RFC 7489 section 6.3)"
+        );
+        report.find("dmarc_weak", State::Warning, text);
+    }
     if record.is_test && policy > Policy::None {
         let text = format!(
             "_dmarc.{at}: t=y, so receivers apply {} in place of {policy} (RFC 9989 section 4.7)",

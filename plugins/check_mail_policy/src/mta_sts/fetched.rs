@@ -77,6 +77,12 @@ pub(crate) fn judge_fetched(options: &CheckMailPolicy, seen: &Seen, run: &Run, r
         let failing = match policy.mode {
             Mode::Enforce => State::Critical,
             Mode::Testing => State::Warning,
+            Mode::None if options.records.mta_sts => {
+                let text = format!(
+                    "{host}: mode none switches MTA-STS off, while --mta-sts wants it (RFC 8461 section 8.3)"
+                );
+                return report.find("sts_off", State::Warning, text);
+            }
             Mode::None => return,
         };
         judge_served(hosts, failing, |name| policy.matches(name), report);
