@@ -1,11 +1,15 @@
 //! check_mail_policy against the embedded domain: in order, with each fault, and asked in other ways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use lab::certs::{Leaf, LeafOptions};
+use lab::dns::{Record, RecordType};
+use lab::https::{Https, HttpsOptions, Site, answer};
 use lab::output::State;
-use lab::policy::{DOMAIN, Domain, SELECTORS, Servers, fault};
-use tests::{Check, Run};
+use lab::policy::{DOMAIN, Domain, POLICY, POLICY_HOST, SELECTORS, Servers, fault};
+use tests::{Check, Measured, Run};
 
 use State::{Critical, Ok, Unknown, Warning};
 
@@ -248,6 +252,52 @@ fn a_host_out_of_reach_is_unknown() {
         .args(&arguments)
         .args(["--mta-sts", "--no-connect"])
         .gives(Critical, &["MTA-STS policy cannot be fetched: cannot connect", "refused"]);
+}
+
+/// One server of several without its certificate is met by some senders.
+#[test]
+fn every_address_of_the_policy_host_is_asked() {
+    let with = |leaf: &dyn Fn(&Servers) -> Leaf, body: &str, state, text: &str| {
+        let second = Record::address("127.0.0.29").owned_by(POLICY_HOST);
+        let servers = Domain::healthy().record(second).start();
+        let site = Site::new(POLICY_HOST, &leaf(&servers), answer::ok(body));
+        let listen = (Ipv4Addr::new(127, 0, 0, 29), servers.https_port()).into();
+        let web = Https::start(HttpsOptions::of([site]).at(&[listen]));
+        let run = check(&servers).args(["--mta-sts", "-v"]).gives(state, &[text]);
+        assert_eq!((servers.web.requests().len(), web.connections()), (1, 1));
+        run
+    };
+    let good = |servers: &Servers| servers.authority.leaf(&LeafOptions::server_named(POLICY_HOST));
+    let bad = |_: &Servers| Leaf::self_signed(&LeafOptions::server_named(POLICY_HOST));
+    with(&good, POLICY, Ok, "MTA-STS enforce").long("policy by 127.0.0.29");
+    with(&bad, POLICY, Critical, "mta-sts.example.test (127.0.0.29:").long("MTA-STS enforce");
+    let other = POLICY.replace("604800", "604801");
+    with(&good, &other, Warning, "serves another MTA-STS policy than 127.0.0.");
+    // Whom nobody meets harms nobody.
+    let second = Record::address("127.0.0.29").owned_by(POLICY_HOST);
+    let servers = Domain::healthy().record(second).start();
+    check(&servers).arg("--mta-sts").gives(Ok, &["MTA-STS enforce"]).long("127.0.0.29");
+}
+
+#[test]
+fn the_address_to_connect_from_holds_for_all_connections() {
+    let servers = Domain::healthy().start();
+    check(&servers).args(["--mta-sts", "--source-ip", "127.0.0.77"]).gives(Ok, &["MTA-STS enforce"]);
+    assert_eq!(servers.web.requests()[0].peer.ip().to_string(), "127.0.0.77");
+    assert!(servers.hosts[0].sessions()[0][0].contains("127.0.0.77"));
+}
+
+/// A figure that is not known is there, as unknown.
+#[test]
+fn unknown_figures_are_there() {
+    for fault in [fault::sts_not_found, fault::sts_self_signed, fault::sts_no_host] {
+        let servers = Domain::healthy().with(fault).start();
+        let run = check(&servers).arg("--mta-sts").gives(Critical, &[]);
+        run.perfdata(&[("time", Measured::Yes), ("sts_max_age", Measured::No)]);
+    }
+    let servers = Domain::healthy().at("_mta-sts", RecordType::Txt, fault::servfail).start();
+    let run = check(&servers).arg("--mta-sts").gives(Unknown, &[]);
+    run.perfdata(&[("time", Measured::Yes), ("sts_max_age", Measured::No)]);
 }
 
 /// What is slow is asked at the same time: rounds, not questions, cost time.

@@ -139,7 +139,7 @@ impl World {
         let seen = crate::Seen {
             answers: Answers::default(),
             hosts: Some(self.hosts.clone()),
-            policy: None,
+            policies: Vec::new(),
             cut_short: None,
         };
         let run = Run { taken_at: 0, states: StateTable::new(CheckMailPolicy::CONDITIONS) };

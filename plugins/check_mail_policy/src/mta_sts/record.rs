@@ -3,6 +3,7 @@
 use common::proto::dns::DomainName;
 use common::report::{Report, State, quote};
 
+use super::judge::STS_MAX_AGE;
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
 use crate::fields::{Fields, starts_with_version};
@@ -90,7 +91,10 @@ pub(crate) fn judge_record(
             report.find("sts_missing", State::Critical, text);
         }
         Ok(None) => report.context(1, format!("{name}: no MTA-STS record")),
-        Err(Problem::Unanswered(unanswered)) => unanswered.report("sts_unknown", options, report),
+        Err(Problem::Unanswered(unanswered)) => {
+            unanswered.report("sts_unknown", options, report);
+            report.record(&STS_MAX_AGE, None);
+        }
         Err(Problem::Broken(text)) => report.find("sts_record", State::Critical, text),
     }
     None
