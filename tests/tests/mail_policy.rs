@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use lab::certs::{Leaf, LeafOptions};
-use lab::dns::{Record, RecordType};
+use lab::dns::{Reaction, Record, RecordType};
 use lab::https::{Https, HttpsOptions, Site, answer};
 use lab::output::State;
 use lab::policy::{DOMAIN, Domain, POLICY, POLICY_HOST, SELECTORS, Servers, fault};
@@ -285,6 +285,23 @@ fn the_address_to_connect_from_holds_for_all_connections() {
     check(&servers).args(["--mta-sts", "--source-ip", "127.0.0.77"]).gives(Ok, &["MTA-STS enforce"]);
     assert_eq!(servers.web.requests()[0].peer.ip().to_string(), "127.0.0.77");
     assert!(servers.hosts[0].sessions()[0][0].contains("127.0.0.77"));
+}
+
+/// A question that nobody answers does not keep the check from all that needs no answer to it.
+#[test]
+fn silence_in_one_place_hides_no_other() {
+    let silent = |_: Reaction| Reaction::silence();
+    let slow = ["-t", "1.5", "--query-timeout", "9"];
+    let servers = Domain::healthy().with(fault::spf_timeout).start();
+    let run =
+        check(&servers).args(["--spf", "--mta-sts"]).args(slow).gives(Unknown, &["SPF of example.test"]);
+    run.long("MTA-STS enforce for 604800 s; 2 of 2 certificates");
+    let servers = Domain::healthy().at("mx2", RecordType::A, silent).start();
+    let run =
+        check(&servers).args(["--mta-sts"]).args(slow).gives(Unknown, &["A record of mx2.example.test"]);
+    run.long("MTA-STS enforce for 604800 s; 1 of 1 certificates");
+    let servers = Domain::healthy().with(fault::sts_self_signed).at("", RecordType::Txt, silent).start();
+    check(&servers).args(slow).gives(Critical, &["certificate chain does not lead to"]);
 }
 
 /// A figure that is not known is there, as unknown.

@@ -11,7 +11,7 @@ use common::report::Report;
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
 use crate::hosts::{Hosts, probe_hosts};
-use crate::https::{Fetched, Place};
+use crate::https::{Fetched, Place, share};
 use crate::mta_sts::policy_place;
 use crate::seen::Seen;
 
@@ -64,7 +64,8 @@ fn probe_records(
     deadline: &Deadline,
 ) -> Result<Records, ProbeError> {
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
-    let answers = ask_rounds(options, upstream, &settings, deadline)?;
+    // A question that nobody answers leaves time to fetch the policy.
+    let answers = ask_rounds(options, upstream, &settings, &share(deadline))?;
     let Some((host, addresses)) = policy_place(options, &answers) else { return Ok((answers, Vec::new())) };
     let source = options.smtp.source_ip;
     let fetch = |_, address: &SocketAddr| {
