@@ -194,7 +194,16 @@ fn only_what_is_named_is_looked_at() {
 #[test]
 fn nothing_named() {
     let servers = Domain::healthy().start();
-    check(&servers).gives(Ok, &["SPF", "DMARC p=reject", "MTA-STS enforce", "TLS-RPT", "BIMI"]);
+    check(&servers).gives(
+        Ok,
+        &[
+            "SPF",
+            "DMARC p=reject",
+            "MTA-STS enforce for 604800 s; certificates not looked at",
+            "TLS-RPT",
+            "BIMI",
+        ],
+    );
     assert_eq!(servers.web.requests().len(), 1);
     assert_eq!(servers.hosts[0].connections(), 0);
     gives(fault::spf_missing, &[], Critical, "example.test has no SPF record");
@@ -228,9 +237,13 @@ fn a_policy_can_be_too_weak() {
 #[test]
 fn certificates_are_not_looked_at_without_connections() {
     let servers = Domain::healthy().with(fault::host_expired).start();
-    check(&servers)
-        .args(["--dane", "--mta-sts", "--no-connect"])
-        .gives(Ok, &["DANE on 2 of 2 mail exchangers, certificates not looked at"]);
+    check(&servers).args(["--dane", "--mta-sts", "--no-connect"]).gives(
+        Ok,
+        &[
+            "DANE on 2 of 2 mail exchangers, certificates not looked at",
+            "MTA-STS enforce for 604800 s; certificates not looked at",
+        ],
+    );
     assert_eq!(servers.hosts[1].connections(), 0);
 }
 
@@ -285,6 +298,26 @@ fn the_address_to_connect_from_holds_for_all_connections() {
     check(&servers).args(["--mta-sts", "--source-ip", "127.0.0.77"]).gives(Ok, &["MTA-STS enforce"]);
     assert_eq!(servers.web.requests()[0].peer.ip().to_string(), "127.0.0.77");
     assert!(servers.hosts[0].sessions()[0][0].contains("127.0.0.77"));
+}
+
+/// Who is woken up wants to see what was judged, not only what is wrong with it.
+#[test]
+fn the_records_themselves_are_shown() {
+    let servers = Domain::healthy().start();
+    let run = whole(&servers).arg("-v").gives(Ok, &[]);
+    for record in [
+        "example.test: v=spf1 mx include:_spf.example.test include:spf.mailer.test -all",
+        "spf.mailer.test (included by example.test): v=spf1 a:out.mailer.test",
+        "_dmarc.example.test: v=DMARC1; p=reject; rua=",
+        "_smtp._tls.example.test: v=TLSRPTv1; rua=",
+        "default._bimi.example.test: v=BIMI1; l=",
+        "_mta-sts.example.test: v=STSv1; id=20260101T000000",
+    ] {
+        run.long(record);
+    }
+    run.silent_about("v=DKIM1");
+    whole(&servers).arg("-vv").gives(Ok, &[]).long("s2026._domainkey.example.test: v=DKIM1; k=rsa; p=MII");
+    check(&servers).gives(Ok, &[]).silent_about("v=spf1");
 }
 
 /// A question that nobody answers does not keep the check from all that needs no answer to it.

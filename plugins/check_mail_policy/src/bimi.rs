@@ -43,6 +43,9 @@ fn judge_place(
         Some(name) => Texts::read(answers, name, |text| starts_with_version(text, "BIMI1"))?,
         None => Texts::default(),
     };
+    if let Some(name) = &name {
+        texts.show(name, 1, report);
+    }
     match (texts.records.as_slice(), name) {
         ([text], Some(name)) => {
             if judge_record(&name, text, report) {

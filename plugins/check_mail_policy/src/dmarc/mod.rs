@@ -12,7 +12,7 @@ use common::report::{Report, State, quote};
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
-use crate::lookup::{Unanswered, add_faults};
+use crate::lookup::{Texts, Unanswered, add_faults};
 use crate::options::{DmarcMin, Wish};
 
 pub(crate) use record::{DmarcRecord, Policy, Whose};
@@ -52,6 +52,9 @@ fn judge_record(
     report: &mut Report,
 ) {
     if let Some(name) = walk::record_name(at) {
+        if let Ok(texts) = Texts::read(answers, &name, walk::is_record) {
+            texts.show(&name, 1, report);
+        }
         add_faults(&name, &record.faults, report);
         for note in &record.notes {
             report.note("dmarc_note", format!("{name}: {note}"));

@@ -1,5 +1,7 @@
 //! The states of a domain's record and of all that it leads to.
 
+use std::collections::BTreeSet;
+
 use common::proto::dns::Outcome;
 use common::report::{Finding, Metric, Report, State, quote, some};
 
@@ -44,6 +46,7 @@ impl CheckMailPolicy {
         self.judge_clients(answers, &mut findings);
         findings.0.into_iter().for_each(|finding| report.add(finding));
         record(&walk, report);
+        describe(&walk, report);
     }
 
     fn judge_content(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -315,6 +318,18 @@ fn whose(walk: &Walk<'_>, node: &Node<'_>) -> String {
         (None, _) => node.domain.to_string(),
         (Some(parent), Link::Include) => format!("{} (included by {})", node.domain, parent.domain),
         (Some(parent), Link::Redirect) => format!("{} (redirect of {})", node.domain, parent.domain),
+    }
+}
+
+/// What `-v` shows: each record once, as it stands there.
+fn describe(walk: &Walk<'_>, report: &mut Report) {
+    let mut shown = BTreeSet::new();
+    for node in &walk.nodes {
+        if let Content::Read { text, .. } | Content::Broken { text, .. } = node.content
+            && shown.insert(&node.domain)
+        {
+            report.context(1, format!("{}: {text}", whose(walk, node)));
+        }
     }
 }
 
