@@ -337,8 +337,10 @@ fn record(walk: &Walk<'_>, report: &mut Report) {
     let is_read = |node: &Node<'_>| matches!(node.content, Content::Read { .. });
     let is_endless = |node: &Node<'_>| matches!(node.content, Content::Loop);
     // A loop has no number, and what was not answered may hide any.
-    let is_known =
-        walk.nodes.first().is_some_and(is_read) && walk.open.is_empty() && !walk.nodes.iter().any(is_endless);
+    let is_known = walk.nodes.first().is_some_and(is_read)
+        && walk.open.is_empty()
+        && !walk.is_cut
+        && !walk.nodes.iter().any(is_endless);
     report.record_count(&SPF_LOOKUPS, is_known.then_some(walk.lookups));
-    report.record_count(&SPF_VOIDS, (is_known && !walk.is_cut).then_some(walk.voids.len()));
+    report.record_count(&SPF_VOIDS, is_known.then_some(walk.voids.len()));
 }
