@@ -41,7 +41,7 @@ use answers::Answers;
 use dane::judge_dane;
 use hosts::{describe_hosts, judge_hosts};
 use mta_sts::{StsRecord, judge_fetched};
-use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish};
+use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish, check_idle};
 
 pub use seen::Seen;
 
@@ -116,6 +116,7 @@ impl Plugin for CheckMailPolicy {
                 "nobody is connected to without --mta-sts or --dane",
             ));
         }
+        check_idle(&self.records, &self.spf, &self.expect, &self.connect)?;
         self.smtp.check(self.family.family())?;
         self.spf.check()
     }

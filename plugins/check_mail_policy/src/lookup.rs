@@ -35,6 +35,9 @@ pub(crate) struct Texts<'a> {
     pub(crate) others: Vec<&'a str>,
 }
 
+/// Records of one name that are shown.
+const SHOWN: usize = 5;
+
 impl Unanswered {
     pub(crate) fn new(name: &DomainName, kind: Kind, outcome: &Outcome) -> Self {
         Self { question: Question { name: name.clone(), kind }, outcome: outcome.clone() }
@@ -82,6 +85,13 @@ impl<'a> Texts<'a> {
         match answers.get(name, Kind::Txt).left_out {
             1.. if records.len() < 2 => Err(unanswered(&too_many())),
             _ => Ok(Self { records, others }),
+        }
+    }
+
+    /// Shows the records of a name as they stand there, from this level of `-v` on.
+    pub(crate) fn show(&self, name: &DomainName, level: u8, report: &mut Report) {
+        for text in self.records.iter().take(SHOWN) {
+            report.context(level, format!("{name}: {text}"));
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod record;
 
-use common::net::dns::{Exchanger, Lookup, Route};
+use common::net::dns::{Exchanger, Lookup, Route, Target};
 use common::proto::dns::{DomainName, Kind};
 use common::report::{Finding, Metric, Report, State, some};
 
@@ -43,10 +43,14 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
         Route::Unanswered(_) => return report.record_count(&TLSA, None),
         Route::Null | Route::Nowhere | Route::NoDomain => return,
     }
+    // Hosts that were not looked up were not asked for records either.
+    let is_asked = |host: &&Exchanger| host.target != Target::LeftOut;
+    let asked: Vec<&Exchanger> = hosts.mail.hosts.iter().filter(is_asked).collect();
     let promises: Vec<(&Exchanger, Promise<'_>)> =
-        hosts.mail.hosts.iter().map(|host| (host, promise(options, hosts, host))).collect();
+        asked.iter().map(|host| (*host, promise(options, hosts, host))).collect();
     let total: usize = promises.iter().map(|(_, promise)| promise.records()).sum();
-    let is_open = promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
+    let is_open = asked.len() < hosts.mail.hosts.len()
+        || promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
     report.record_count(&TLSA, (!is_open).then_some(total));
     judge_promises(options, &promises, report);
     judge_signature_of_mx(options, hosts, total, report);

@@ -63,13 +63,15 @@ pub(crate) fn probe_hosts(
 ) -> Result<Hosts, ProbeError> {
     let upstreams = std::slice::from_ref(upstream);
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
-    let mut found = exchangers(&options.domain, upstreams, &settings, deadline)?.into_iter();
+    // A question that nobody answers leaves time to meet the hosts that are known.
+    let asking = share(deadline);
+    let mut found = exchangers(&options.domain, upstreams, &settings, &asking)?.into_iter();
     let Some(mail) = found.next() else { return Err(ProbeError::local("there is no resolver to ask")) };
     let mut hosts = Hosts { mail, tlsa: Answers::default(), visits: None, untried: 0 };
     if options.records.dane {
         let asks: Vec<Ask> =
             hosts.mail.hosts.iter().flat_map(|host| tlsa_names(options, host)).map(ask).collect();
-        let replies = ask_all(&asks, upstreams, &settings, deadline)?;
+        let replies = ask_all(&asks, upstreams, &settings, &asking)?;
         for (ask, reply) in asks.into_iter().zip(replies) {
             hosts.tlsa.insert(ask.question, reply);
         }

@@ -139,7 +139,7 @@ impl World {
         let seen = crate::Seen {
             answers: Answers::default(),
             hosts: Some(self.hosts.clone()),
-            policy: None,
+            policies: Vec::new(),
             cut_short: None,
         };
         let run = Run { taken_at: 0, states: StateTable::new(CheckMailPolicy::CONDITIONS) };
@@ -342,6 +342,11 @@ fn records_are_counted_whole_or_not_at_all() {
     assert_eq!(world.metric("tlsa"), [Some(3.0)], "those of no use, too");
     world.answer(MX1, Outcome::ServFail);
     assert_eq!(world.metric("tlsa"), [None], "nobody knows");
+    let mut left_out = World::good();
+    left_out.hosts.mail.hosts[0].target = Target::LeftOut;
+    assert_eq!(left_out.metric("tlsa"), [None], "nobody asked");
+    let (_, texts) = left_out.judged();
+    assert!(!texts.contains("no TLSA record"), "{texts}");
     world.hosts.mail.route = Route::Unanswered(Outcome::ServFail);
     assert_eq!(world.metric("tlsa"), [None], "nobody knows the hosts");
     world.hosts.mail.route = Route::Null;

@@ -1,5 +1,7 @@
 //! The states of a domain's record and of all that it leads to.
 
+use std::collections::BTreeSet;
+
 use common::proto::dns::Outcome;
 use common::report::{Finding, Metric, Report, State, quote, some};
 
@@ -44,6 +46,7 @@ impl CheckMailPolicy {
         self.judge_clients(answers, &mut findings);
         findings.0.into_iter().for_each(|finding| report.add(finding));
         record(&walk, report);
+        describe(&walk, report);
     }
 
     fn judge_content(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -88,7 +91,7 @@ impl CheckMailPolicy {
             Outcome::NxDomain => format!("{} has no SPF record: the name does not exist", self.domain),
             _ => format!("{} has no SPF record", self.domain),
         };
-        findings.add("spf_missing", self.spf.spf_missing, text);
+        findings.add("spf_missing", self.spf.missing(), text);
     }
 
     fn judge_limits(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -97,7 +100,7 @@ impl CheckMailPolicy {
             let number = if walk.is_cut { format!("more than {}", lookups - 1) } else { lookups.to_string() };
             let text = format!("SPF of {domain} takes {number} lookups, above {MOST_LOOKUPS} ({LIMITS})");
             findings.add("spf_lookups", State::Critical, text);
-        } else if lookups >= usize::from(self.spf.spf_lookups_warning) {
+        } else if lookups >= self.spf.many_lookups() {
             let text = format!("SPF of {domain} takes {lookups} of {MOST_LOOKUPS} lookups ({LIMITS})");
             findings.add("spf_lookups", State::Warning, text);
         }
@@ -318,12 +321,26 @@ fn whose(walk: &Walk<'_>, node: &Node<'_>) -> String {
     }
 }
 
+/// What `-v` shows: each record once, as it stands there.
+fn describe(walk: &Walk<'_>, report: &mut Report) {
+    let mut shown = BTreeSet::new();
+    for node in &walk.nodes {
+        if let Content::Read { text, .. } | Content::Broken { text, .. } = node.content
+            && shown.insert(&node.domain)
+        {
+            report.context(1, format!("{}: {text}", whose(walk, node)));
+        }
+    }
+}
+
 fn record(walk: &Walk<'_>, report: &mut Report) {
     let is_read = |node: &Node<'_>| matches!(node.content, Content::Read { .. });
     let is_endless = |node: &Node<'_>| matches!(node.content, Content::Loop);
     // A loop has no number, and what was not answered may hide any.
-    let is_known =
-        walk.nodes.first().is_some_and(is_read) && walk.open.is_empty() && !walk.nodes.iter().any(is_endless);
+    let is_known = walk.nodes.first().is_some_and(is_read)
+        && walk.open.is_empty()
+        && !walk.is_cut
+        && !walk.nodes.iter().any(is_endless);
     report.record_count(&SPF_LOOKUPS, is_known.then_some(walk.lookups));
-    report.record_count(&SPF_VOIDS, (is_known && !walk.is_cut).then_some(walk.voids.len()));
+    report.record_count(&SPF_VOIDS, is_known.then_some(walk.voids.len()));
 }

@@ -142,6 +142,7 @@ fn critical_more_than_ten_lookups() {
     assert_zone(&many(11), State::Critical, &format!("SPF of example.org takes 11 lookups, above 10 {rule}"));
     let text = format!("SPF of example.org takes more than 40 lookups, above 10 {rule}");
     assert_zone(&many(60), State::Critical, &text);
+    assert_eq!(metrics(&judged(&many(60), &[]))[0], ("spf_lookups", None), "nobody counted them");
 }
 
 #[test]
