@@ -46,7 +46,8 @@ fn every_target_has_a_binary_a_corpus_and_a_promise() {
     let manifest = fs::read_to_string(corpus().join("../Cargo.toml")).unwrap();
     let guide = fs::read_to_string(corpus().join("../../../docs/dev/fuzzing.md")).unwrap();
     for target in &targets {
-        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not in the manifest");
+        let binary = format!("[[bin]]\nname = \"{target}\"\npath = \"fuzz_targets/{target}.rs\"\n");
+        assert!(manifest.contains(&binary), "{target} is not in the manifest");
         assert!(guide.contains(&format!("\n| `{target}` |")), "{target} is not in the guide");
     }
 }

@@ -1,11 +1,15 @@
 //! check_mail_policy against the embedded domain: in order, with each fault, and asked in other ways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use lab::certs::{Leaf, LeafOptions};
+use lab::dns::{Reaction, Record, RecordType};
+use lab::https::{Https, HttpsOptions, Site, answer};
 use lab::output::State;
-use lab::policy::{DOMAIN, Domain, SELECTORS, Servers, fault};
-use tests::{Check, Run};
+use lab::policy::{DOMAIN, Domain, POLICY, POLICY_HOST, SELECTORS, Servers, fault};
+use tests::{Check, Measured, Run};
 
 use State::{Critical, Ok, Unknown, Warning};
 
@@ -62,9 +66,17 @@ const FAULTS: &[(&str, State, &str)] = &[
     ("spf_without_all", Warning, "SPF of example.test has neither all nor redirect"),
     ("spf_ptr", Warning, "\"ptr\" of example.test should not be used"),
     ("spf_long", Warning, "SPF of example.test has 711 bytes, above 450"),
-    ("spf_servfail", Unknown, "SPF of example.test is not known: TXT example.test: SERVFAIL"),
-    ("spf_include_servfail", Unknown, "TXT _spf.example.test: SERVFAIL"),
-    ("spf_timeout", Unknown, "SPF of example.test is not known: TXT example.test: timeout"),
+    (
+        "spf_servfail",
+        Unknown,
+        "SPF of example.test is not known: cannot look up the TXT record of example.test: SERVFAIL",
+    ),
+    ("spf_include_servfail", Unknown, "the TXT record of _spf.example.test: SERVFAIL"),
+    (
+        "spf_timeout",
+        Unknown,
+        "SPF of example.test is not known: cannot look up the TXT record of example.test: timeout",
+    ),
     ("dkim_missing", Critical, "s2026._domainkey.example.test: no DKIM key"),
     ("dkim_revoked", Critical, "p= is empty: the key was revoked"),
     ("dkim_512", Critical, "RSA key of 512 bits, verifiers want at least 1024"),
@@ -107,7 +119,7 @@ const FAULTS: &[(&str, State, &str)] = &[
         "mta-sts.example.test: no valid policy, so senders act as if there were none: has no version",
     ),
     ("sts_testing", Ok, "MTA-STS testing for 604800 s"),
-    ("sts_none", Ok, "MTA-STS none for 604800 s"),
+    ("sts_none", Warning, "mta-sts.example.test: mode none switches MTA-STS off, while --mta-sts wants it"),
     ("sts_short", Warning, "max_age 3600 s is less than a day"),
     ("sts_host_missing", Critical, "the policy does not name mx2.example.test, senders do not deliver to it"),
     (
@@ -137,8 +149,8 @@ const FAULTS: &[(&str, State, &str)] = &[
     ("dane_partly", Warning, "no TLSA record for mx2.example.test, while other mail exchangers have one"),
     ("dane_missing", Critical, "no mail exchanger has a TLSA record: mx1.example.test, mx2.example.test"),
     ("dane_unusable", Warning, "cannot be used: usage 0 and 1 are not for mail"),
-    ("dane_servfail", Unknown, "mx2.example.test TLSA: SERVFAIL"),
-    ("host_servfail", Unknown, "mx2.example.test A: SERVFAIL"),
+    ("dane_servfail", Unknown, ".mx2.example.test: SERVFAIL"),
+    ("host_servfail", Unknown, "cannot look up the A record of mx2.example.test: SERVFAIL"),
     ("bimi_missing", Warning, "default._bimi.example.test: no BIMI record"),
 ];
 
@@ -197,7 +209,16 @@ fn name_servers_are_asked_without_certificates() {
 #[test]
 fn nothing_named() {
     let servers = Domain::healthy().start();
-    check(&servers).gives(Ok, &["SPF", "DMARC p=reject", "MTA-STS enforce", "TLS-RPT", "BIMI"]);
+    check(&servers).gives(
+        Ok,
+        &[
+            "SPF",
+            "DMARC p=reject",
+            "MTA-STS enforce for 604800 s; certificates not looked at",
+            "TLS-RPT",
+            "BIMI",
+        ],
+    );
     assert_eq!(servers.web.requests().len(), 1);
     assert_eq!(servers.hosts[0].connections(), 0);
     gives(fault::spf_missing, &[], Critical, "example.test has no SPF record");
@@ -206,6 +227,7 @@ fn nothing_named() {
     gives(fault::sts_record_missing, &[], Ok, "SPF");
     gives(fault::tlsrpt_missing, &[], Ok, "SPF");
     gives(fault::bimi_missing, &[], Ok, "SPF");
+    gives(fault::sts_none, &[], Ok, "MTA-STS none");
     gives(fault::sts_redirect, &[], Critical, "HTTP 301");
     gives(fault::sts_host_missing, &[], Critical, "the policy does not name mx2.example.test");
     gives(fault::tlsrpt_invalid, &[], Critical, "_smtp._tls.example.test");
@@ -230,9 +252,13 @@ fn a_policy_can_be_too_weak() {
 #[test]
 fn certificates_are_not_looked_at_without_connections() {
     let servers = Domain::healthy().with(fault::host_expired).start();
-    check(&servers)
-        .args(["--dane", "--mta-sts", "--no-connect"])
-        .gives(Ok, &["DANE on 2 of 2 mail exchangers, certificates not looked at"]);
+    check(&servers).args(["--dane", "--mta-sts", "--no-connect"]).gives(
+        Ok,
+        &[
+            "DANE on 2 of 2 mail exchangers, certificates not looked at",
+            "MTA-STS enforce for 604800 s; certificates not looked at",
+        ],
+    );
     assert_eq!(servers.hosts[1].connections(), 0);
 }
 
@@ -254,6 +280,89 @@ fn a_host_out_of_reach_is_unknown() {
         .args(&arguments)
         .args(["--mta-sts", "--no-connect"])
         .gives(Critical, &["MTA-STS policy cannot be fetched: cannot connect", "refused"]);
+}
+
+/// One server of several without its certificate is met by some senders.
+#[test]
+fn every_address_of_the_policy_host_is_asked() {
+    let with = |leaf: &dyn Fn(&Servers) -> Leaf, body: &str, state, text: &str| {
+        let second = Record::address("127.0.0.29").owned_by(POLICY_HOST);
+        let servers = Domain::healthy().record(second).start();
+        let site = Site::new(POLICY_HOST, &leaf(&servers), answer::ok(body));
+        let listen = (Ipv4Addr::new(127, 0, 0, 29), servers.https_port()).into();
+        let web = Https::start(HttpsOptions::of([site]).at(&[listen]));
+        let run = check(&servers).args(["--mta-sts", "-v"]).gives(state, &[text]);
+        assert_eq!((servers.web.requests().len(), web.connections()), (1, 1));
+        run
+    };
+    let good = |servers: &Servers| servers.authority.leaf(&LeafOptions::server_named(POLICY_HOST));
+    let bad = |_: &Servers| Leaf::self_signed(&LeafOptions::server_named(POLICY_HOST));
+    with(&good, POLICY, Ok, "MTA-STS enforce").long("policy by 127.0.0.29");
+    with(&bad, POLICY, Critical, "mta-sts.example.test (127.0.0.29:").long("MTA-STS enforce");
+    let other = POLICY.replace("604800", "604801");
+    with(&good, &other, Warning, "serves another MTA-STS policy than 127.0.0.");
+    // Whom nobody meets harms nobody.
+    let second = Record::address("127.0.0.29").owned_by(POLICY_HOST);
+    let servers = Domain::healthy().record(second).start();
+    check(&servers).arg("--mta-sts").gives(Ok, &["MTA-STS enforce"]).long("127.0.0.29");
+}
+
+#[test]
+fn the_address_to_connect_from_holds_for_all_connections() {
+    let servers = Domain::healthy().start();
+    check(&servers).args(["--mta-sts", "--source-ip", "127.0.0.77"]).gives(Ok, &["MTA-STS enforce"]);
+    assert_eq!(servers.web.requests()[0].peer.ip().to_string(), "127.0.0.77");
+    assert!(servers.hosts[0].sessions()[0][0].contains("127.0.0.77"));
+}
+
+/// Who is woken up wants to see what was judged, not only what is wrong with it.
+#[test]
+fn the_records_themselves_are_shown() {
+    let servers = Domain::healthy().start();
+    let run = whole(&servers).arg("-v").gives(Ok, &[]);
+    for record in [
+        "example.test: v=spf1 mx include:_spf.example.test include:spf.mailer.test -all",
+        "spf.mailer.test (included by example.test): v=spf1 a:out.mailer.test",
+        "_dmarc.example.test: v=DMARC1; p=reject; rua=",
+        "_smtp._tls.example.test: v=TLSRPTv1; rua=",
+        "default._bimi.example.test: v=BIMI1; l=",
+        "_mta-sts.example.test: v=STSv1; id=20260101T000000",
+    ] {
+        run.long(record);
+    }
+    run.silent_about("v=DKIM1");
+    whole(&servers).arg("-vv").gives(Ok, &[]).long("s2026._domainkey.example.test: v=DKIM1; k=rsa; p=MII");
+    check(&servers).gives(Ok, &[]).silent_about("v=spf1");
+}
+
+/// A question that nobody answers does not keep the check from all that needs no answer to it.
+#[test]
+fn silence_in_one_place_hides_no_other() {
+    let silent = |_: Reaction| Reaction::silence();
+    let slow = ["-t", "1.5", "--query-timeout", "9"];
+    let servers = Domain::healthy().with(fault::spf_timeout).start();
+    let run =
+        check(&servers).args(["--spf", "--mta-sts"]).args(slow).gives(Unknown, &["SPF of example.test"]);
+    run.long("MTA-STS enforce for 604800 s; 2 of 2 certificates");
+    let servers = Domain::healthy().at("mx2", RecordType::A, silent).start();
+    let run =
+        check(&servers).args(["--mta-sts"]).args(slow).gives(Unknown, &["A record of mx2.example.test"]);
+    run.long("MTA-STS enforce for 604800 s; 1 of 1 certificates");
+    let servers = Domain::healthy().with(fault::sts_self_signed).at("", RecordType::Txt, silent).start();
+    check(&servers).args(slow).gives(Critical, &["certificate chain does not lead to"]);
+}
+
+/// A figure that is not known is there, as unknown.
+#[test]
+fn unknown_figures_are_there() {
+    for fault in [fault::sts_not_found, fault::sts_self_signed, fault::sts_no_host] {
+        let servers = Domain::healthy().with(fault).start();
+        let run = check(&servers).arg("--mta-sts").gives(Critical, &[]);
+        run.perfdata(&[("time", Measured::Yes), ("sts_max_age", Measured::No)]);
+    }
+    let servers = Domain::healthy().at("_mta-sts", RecordType::Txt, fault::servfail).start();
+    let run = check(&servers).arg("--mta-sts").gives(Unknown, &[]);
+    run.perfdata(&[("time", Measured::Yes), ("sts_max_age", Measured::No)]);
 }
 
 /// What is slow is asked at the same time: rounds, not questions, cost time.
@@ -282,4 +391,16 @@ fn usage() {
     bad(&["-d", DOMAIN, "--port", "0"], "--port");
     bad(&["-d", DOMAIN, "--source-ip", "127.0.0.1", "-6"], "--source-ip");
     bad(&["-d", DOMAIN, "--no-connect", "--spf"], "--no-connect");
+    // What is wanted of a record that is not looked at would be taken for granted.
+    bad(
+        &["-d", DOMAIN, "--spf", "--dmarc-min", "reject"],
+        "--dmarc-min: DMARC is not looked at without --dmarc",
+    );
+    bad(&["-d", DOMAIN, "--dmarc", "--spf-missing", "ok"], "--spf-missing: SPF is not looked at");
+    bad(
+        &["-d", DOMAIN, "--dmarc", "--spf-lookups-warning", "5"],
+        "--spf-lookups-warning: SPF is not looked at",
+    );
+    bad(&["-d", DOMAIN, "--dmarc", "--bimi-selector", "s1"], "--bimi-selector: BIMI is not looked at");
+    bad(&["-d", DOMAIN, "--mta-sts", "--trust-ad"], "--trust-ad: nobody asks for AD without --dane");
 }

@@ -81,8 +81,10 @@ impl Answers {
     /// Adds what came of a question.
     pub fn insert(&mut self, question: Question, reply: Reply) {
         let Reply { answer, server, .. } = reply;
+        // Of texts and exchangers some are enough to know what is wrong; part of the others says nothing.
+        let is_known = answer.left_out == 0 || matches!(question.kind, Kind::Txt | Kind::Mx | Kind::Tlsa);
         let heard = Heard {
-            outcome: answer.outcome,
+            outcome: if is_known { answer.outcome } else { too_many() },
             aliases: answer.aliases,
             authenticated: answer.authenticated,
             server,
@@ -115,6 +117,11 @@ fn text(record: &Record) -> Option<&str> {
         Data::Txt(text) => Some(text),
         _ => None,
     }
+}
+
+/// What an answer comes to of which not all was kept.
+pub fn too_many() -> Outcome {
+    Outcome::Malformed("more records than anybody reads".to_owned())
 }
 
 /// A name made of labels as they stand, which need not be those of a host (RFC 2181 section 11);

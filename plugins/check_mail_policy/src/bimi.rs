@@ -36,13 +36,16 @@ fn judge_place(
     answers: &Answers,
     report: &mut Report,
 ) -> Result<(), Unanswered> {
-    let labels = format!("{}._bimi", options.expect.bimi_selector);
+    let labels = options.expect.bimi_labels();
     let own = format!("{labels}.{}", options.domain);
     let name = at.child(&labels);
     let texts = match &name {
         Some(name) => Texts::read(answers, name, |text| starts_with_version(text, "BIMI1"))?,
         None => Texts::default(),
     };
+    if let Some(name) = &name {
+        texts.show(name, 1, report);
+    }
     match (texts.records.as_slice(), name) {
         ([text], Some(name)) => {
             if judge_record(&name, text, report) {
@@ -129,8 +132,8 @@ fn judge_dmarc(options: &CheckMailPolicy, name: &DomainName, answers: &Answers, 
         Ok(organization) => organization,
         Err(unanswered) => {
             let text = format!(
-                "{name}: cannot tell whether DMARC is strict enough for BIMI: cannot look up {}",
-                unanswered.question()
+                "{name}: cannot tell whether DMARC is strict enough for BIMI: {}",
+                unanswered.sentence()
             );
             report.find("bimi_unknown", options.state_of(&unanswered.outcome), text);
             return;

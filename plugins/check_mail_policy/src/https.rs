@@ -1,6 +1,6 @@
 //! A file fetched over HTTPS from a host whose certificate is judged first (RFC 8461 section 3.3).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use common::net::tls::{ChainJudge, Connector, TlsOptions, TlsSeen, TlsStream, Trust};
 use common::net::{Deadline, Phase, ProbeError, Trouble, connect};
@@ -17,10 +17,12 @@ pub(crate) fn distrust(tls: &TlsSeen) -> Option<String> {
 }
 
 /// What came of fetching a file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fetched {
-    /// The address that answered.
-    pub(crate) address: Option<SocketAddr>,
+    /// The address that was asked.
+    pub(crate) address: SocketAddr,
+    /// It took the connection: who comes here goes to no other address.
+    pub(crate) is_connected: bool,
     /// The handshake with the verdict on the certificate.
     pub(crate) tls: Option<TlsSeen>,
     /// The answer; none is asked for where the certificate does not verify.
@@ -33,8 +35,10 @@ pub(crate) struct Fetched {
 pub(crate) struct Place<'a> {
     /// The host, as in the certificate.
     pub(crate) host: &'a DomainName,
-    /// Its addresses, in the order in which they are tried.
-    pub(crate) addresses: &'a [SocketAddr],
+    /// One of its addresses.
+    pub(crate) address: SocketAddr,
+    /// Our address, if it matters.
+    pub(crate) source: Option<IpAddr>,
     /// The path of the file, with its slash.
     pub(crate) path: &'a str,
 }
@@ -48,7 +52,8 @@ impl Fetched {
     /// Fetches a file. Redirections are not followed. A silent host gets no more than its share of
     /// the time, so that there is some left to tell of everything else.
     pub(crate) fn fetch(place: &Place<'_>, judge: &ChainJudge, deadline: &Deadline) -> Self {
-        let mut fetched = Self::default();
+        let address = place.address;
+        let mut fetched = Self { address, is_connected: false, tls: None, response: None, error: None };
         fetched.error = fetched.converse(place, judge, &share(deadline)).err();
         fetched
     }
@@ -61,8 +66,8 @@ impl Fetched {
     ) -> Result<(), ProbeError> {
         let host = Host::Name(place.host.to_string());
         let connector = Connector::new(&TlsOptions { trust: Trust::Anyone, ..TlsOptions::default() }, &host)?;
-        let connected = connect(place.addresses, None, deadline)?;
-        self.address = Some(connected.address);
+        let connected = connect(&[place.address], place.source, deadline)?;
+        self.is_connected = true;
         let (mut stream, shown) = connector.handshake(connected.stream).map_err(|failure| {
             self.tls = failure.seen;
             failure.error

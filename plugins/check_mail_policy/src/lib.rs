@@ -32,7 +32,7 @@ use std::net::IpAddr;
 
 use clap::Parser;
 use common::cli::{FamilyArgs, ResolverArgs, RunArgs, SmtpArgs, TimeThresholdArgs, UsageError};
-use common::net::{Deadline, ProbeError};
+use common::net::{Deadline, Family, ProbeError};
 use common::plugin::{Plugin, Run, finding_of};
 use common::proto::dns::{DomainName, Outcome};
 use common::report::{Condition, Metric, Report, State, Thresholds};
@@ -41,7 +41,7 @@ use answers::Answers;
 use dane::judge_dane;
 use hosts::{describe_hosts, judge_hosts};
 use mta_sts::{StsRecord, judge_fetched};
-use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish};
+use options::{ConnectArgs, ExpectArgs, RecordArgs, SpfArgs, Wish, check_idle};
 
 pub use seen::Seen;
 
@@ -116,6 +116,7 @@ impl Plugin for CheckMailPolicy {
                 "nobody is connected to without --mta-sts or --dane",
             ));
         }
+        check_idle(&self.records, &self.spf, &self.expect, &self.connect)?;
         self.smtp.check(self.family.family())?;
         self.spf.check()
     }
@@ -167,6 +168,11 @@ impl CheckMailPolicy {
     /// Whether the mail exchangers are connected to.
     fn visits(&self) -> bool {
         (self.records.mta_sts || self.records.dane) && !self.connect.no_connect
+    }
+
+    /// The family of the addresses that are connected to.
+    fn allowed_family(&self) -> Family {
+        self.smtp.family(self.family.family())
     }
 
     /// The state of a question without an answer.

@@ -1,16 +1,19 @@
-//! The texts at a name, told apart: those that are meant, and others that stand beside them.
+//! The texts at a name, told apart: those that are meant, and others that stand beside them; and
+//! questions that nobody answered.
 
-use common::proto::dns::{DomainName, Kind, Outcome};
+use std::fmt;
+
+use common::proto::dns::{DomainName, Kind, Outcome, Question};
 use common::report::{Report, State, quote};
 
 use crate::CheckMailPolicy;
-use crate::answers::Answers;
+use crate::answers::{Answers, too_many};
 
-/// A question after texts that nobody answered: it is not known what there is.
+/// A question that nobody answered: it is not known what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {
-    /// The name asked for.
-    pub name: DomainName,
+    /// What was asked.
+    pub question: Question,
     /// What came instead of an answer.
     pub outcome: Outcome,
 }
@@ -32,18 +35,33 @@ pub(crate) struct Texts<'a> {
     pub(crate) others: Vec<&'a str>,
 }
 
+/// Records of one name that are shown.
+const SHOWN: usize = 5;
+
 impl Unanswered {
-    /// Adds `cannot look up the TXT record of _dmarc.example.org: SERVFAIL`, once for all who asked.
+    pub(crate) fn new(name: &DomainName, kind: Kind, outcome: &Outcome) -> Self {
+        Self { question: Question { name: name.clone(), kind }, outcome: outcome.clone() }
+    }
+
+    /// Adds the sentence, once for all who asked.
     pub(crate) fn report(&self, id: &'static str, options: &CheckMailPolicy, report: &mut Report) {
-        let text = format!("cannot look up {}", self.question());
+        let text = self.sentence();
         if report.findings().iter().all(|known| known.text != text) {
             report.find(id, options.state_of(&self.outcome), text);
         }
     }
 
-    /// `the TXT record of _dmarc.example.org: SERVFAIL`.
-    pub(crate) fn question(&self) -> String {
-        format!("the TXT record of {}: {}", self.name, self.outcome)
+    /// `cannot look up the TXT record of _dmarc.example.org: SERVFAIL`.
+    pub(crate) fn sentence(&self) -> String {
+        format!("cannot look up {self}")
+    }
+}
+
+/// `the TXT record of _dmarc.example.org: SERVFAIL`.
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Question { name, kind } = &self.question;
+        write!(f, "the {kind} record of {name}: {}", self.outcome)
     }
 }
 
@@ -61,14 +79,19 @@ impl<'a> Texts<'a> {
         name: &DomainName,
         is_meant: impl Fn(&str) -> bool,
     ) -> Result<Self, Unanswered> {
-        let unanswered = |outcome: &Outcome| Unanswered { name: name.clone(), outcome: outcome.clone() };
+        let unanswered = |outcome: &Outcome| Unanswered::new(name, Kind::Txt, outcome);
         let all = answers.texts(name).map_err(unanswered)?;
         let (records, others): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|text| is_meant(text));
         match answers.get(name, Kind::Txt).left_out {
-            1.. if records.len() < 2 => {
-                Err(unanswered(&Outcome::Malformed("more records than anybody reads".to_owned())))
-            }
+            1.. if records.len() < 2 => Err(unanswered(&too_many())),
             _ => Ok(Self { records, others }),
+        }
+    }
+
+    /// Shows the records of a name as they stand there, from this level of `-v` on.
+    pub(crate) fn show(&self, name: &DomainName, level: u8, report: &mut Report) {
+        for text in self.records.iter().take(SHOWN) {
+            report.context(level, format!("{name}: {text}"));
         }
     }
 
@@ -109,11 +132,11 @@ mod tests {
         let name = asked_name("a.example").unwrap();
         let mut answer = common::proto::dns::Answer::bare(Outcome::Records(Vec::new()));
         answer.left_out = 1;
-        let question = common::proto::dns::Question { name: name.clone(), kind: Kind::Txt };
+        let question = Question { name: name.clone(), kind: Kind::Txt };
         answers.insert(question, common::net::dns::Reply { answer, server: None, time: None });
         let unanswered = Texts::read(&answers, &name, |_| true).unwrap_err();
         assert_eq!(
-            unanswered.question(),
+            unanswered.to_string(),
             "the TXT record of a.example: malformed answer: more records than anybody reads"
         );
     }

@@ -50,15 +50,25 @@ pub(crate) struct SpfArgs {
     /// Name that the sending host gives in EHLO, for --ip [default: DOMAIN]
     #[arg(long, value_name = "NAME", requires = "ip")]
     pub(crate) spf_helo: Option<DomainName>,
-    /// State when there is no SPF record
-    #[arg(long, value_name = "STATE", default_value = "critical")]
-    pub(crate) spf_missing: State,
-    /// WARNING from so many of the 10 lookups on; 11 for never
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=11))]
-    pub(crate) spf_lookups_warning: u8,
+    /// State when there is no SPF record [default: critical]
+    #[arg(long, value_name = "STATE")]
+    spf_missing: Option<State>,
+    /// WARNING from so many of the 10 lookups on; 11 for never [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=11))]
+    spf_lookups_warning: Option<u8>,
 }
 
 impl SpfArgs {
+    /// State when there is no record.
+    pub(crate) fn missing(&self) -> State {
+        self.spf_missing.unwrap_or(State::Critical)
+    }
+
+    /// Lookups that are many.
+    pub(crate) fn many_lookups(&self) -> usize {
+        self.spf_lookups_warning.map_or(8, usize::from)
+    }
+
     /// What clap cannot say.
     pub(crate) fn check(&self) -> Result<(), UsageError> {
         match &self.sender {
@@ -74,12 +84,25 @@ impl SpfArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Expectations")]
 pub(crate) struct ExpectArgs {
-    /// WARNING when the DMARC policy is weaker
-    #[arg(long, value_name = "POLICY", value_enum, default_value_t)]
-    pub(crate) dmarc_min: DmarcMin,
-    /// Selector of the BIMI record
-    #[arg(long, value_name = "SELECTOR", default_value = "default")]
-    pub(crate) bimi_selector: DomainName,
+    /// WARNING when the DMARC policy is weaker [default: none]
+    #[arg(long, value_name = "POLICY", value_enum)]
+    dmarc_min: Option<DmarcMin>,
+    /// Selector of the BIMI record [default: default]
+    #[arg(long, value_name = "SELECTOR")]
+    bimi_selector: Option<DomainName>,
+}
+
+impl ExpectArgs {
+    /// How strict the DMARC policy must be.
+    pub(crate) fn dmarc_min(&self) -> DmarcMin {
+        self.dmarc_min.unwrap_or_default()
+    }
+
+    /// Labels of the BIMI record.
+    pub(crate) fn bimi_labels(&self) -> String {
+        let selector = self.bimi_selector.as_ref().map_or("default", DomainName::as_str);
+        format!("{selector}._bimi")
+    }
 }
 
 /// How hosts are met.
@@ -114,6 +137,33 @@ impl ConnectArgs {
     pub(crate) fn believes(&self, server: Option<SocketAddr>) -> bool {
         self.trust_ad || server.is_some_and(|server| server.ip().is_loopback())
     }
+}
+
+/// What is wanted of a record that is not looked at would be taken for granted: who asks for
+/// `--spf --dmarc-min reject` would see OK whatever the policy is.
+pub(crate) fn check_idle(
+    records: &RecordArgs,
+    spf: &SpfArgs,
+    expect: &ExpectArgs,
+    connect: &ConnectArgs,
+) -> Result<(), UsageError> {
+    let has_spf = records.wish(records.spf) != Wish::No || !spf.ip.is_empty();
+    let has_dmarc = records.wish(records.dmarc) != Wish::No;
+    let has_bimi = records.wish_if_there(records.bimi) != Wish::No;
+    let wants = [
+        ("--spf-missing", spf.spf_missing.is_some(), "SPF is not looked at without --spf", has_spf),
+        (
+            "--spf-lookups-warning",
+            spf.spf_lookups_warning.is_some(),
+            "SPF is not looked at without --spf",
+            has_spf,
+        ),
+        ("--dmarc-min", expect.dmarc_min.is_some(), "DMARC is not looked at without --dmarc", has_dmarc),
+        ("--bimi-selector", expect.bimi_selector.is_some(), "BIMI is not looked at without --bimi", has_bimi),
+        ("--trust-ad", connect.trust_ad, "nobody asks for AD without --dane", records.dane),
+    ];
+    let idle = wants.into_iter().find(|(_, is_given, _, is_looked_at)| *is_given && !is_looked_at);
+    idle.map_or(Ok(()), |(option, _, why, _)| Err(UsageError::new(option, why)))
 }
 
 /// How strict a DMARC policy must be.

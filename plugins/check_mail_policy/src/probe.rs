@@ -5,13 +5,13 @@ use std::thread;
 
 use common::net::dns::{Ask, Settings, Upstream, ask_all, system_servers};
 use common::net::tls::ChainJudge;
-use common::net::{Deadline, Phase, ProbeError, Trouble, cause};
+use common::net::{Deadline, Phase, ProbeError, Trouble, at_once, cause};
 use common::report::Report;
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
 use crate::hosts::{Hosts, probe_hosts};
-use crate::https::{Fetched, Place};
+use crate::https::{Fetched, Place, share};
 use crate::mta_sts::policy_place;
 use crate::seen::Seen;
 
@@ -20,20 +20,20 @@ const MOST_QUESTIONS: usize = 1000;
 /// Records kept of one answer.
 const MOST_RECORDS: usize = 100;
 
-/// The records, and the policy that one of them announces.
-type Records = (Answers, Option<Fetched>);
+/// The records, and the policy that one of them announces, from each address.
+type Records = (Answers, Vec<Fetched>);
 
 /// Looks and takes down what there is.
 pub(crate) fn probe(options: &CheckMailPolicy, deadline: &Deadline) -> Result<Seen, ProbeError> {
     let upstream = upstream(&options.dns.resolver)?;
     let judge = ChainJudge::new(&options.connect.trust(), None)?;
-    let ((answers, policy), hosts) = if options.wants_hosts() {
+    let ((answers, policies), hosts) = if options.wants_hosts() {
         probe_both(options, &upstream, &judge, deadline)?
     } else {
         (probe_records(options, &upstream, &judge, deadline)?, None)
     };
     let cut_short = deadline.left().is_zero().then(|| deadline.timeout());
-    Ok(Seen { answers, hosts, policy, cut_short })
+    Ok(Seen { answers, hosts, policies, cut_short })
 }
 
 /// The records, and beside them the hosts.
@@ -64,12 +64,16 @@ fn probe_records(
     deadline: &Deadline,
 ) -> Result<Records, ProbeError> {
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
-    let answers = ask_rounds(options, upstream, &settings, deadline)?;
-    let policy = policy_place(options, &answers).map(|(host, addresses)| {
-        let place = Place { host: &host, addresses: &addresses, path: "/.well-known/mta-sts.txt" };
-        Fetched::fetch(&place, judge, deadline)
-    });
-    Ok((answers, policy))
+    // A question that nobody answers leaves time to fetch the policy.
+    let answers = ask_rounds(options, upstream, &settings, &share(deadline))?;
+    let Some((host, addresses)) = policy_place(options, &answers) else { return Ok((answers, Vec::new())) };
+    let source = options.smtp.source_ip;
+    let fetch = |_, address: &SocketAddr| {
+        let place = Place { host: &host, address: *address, source, path: "/.well-known/mta-sts.txt" };
+        Fetched::fetch(&place, judge, &deadline.apart())
+    };
+    let policies = at_once(&addresses, addresses.len(), fetch)?;
+    Ok((answers, policies))
 }
 
 /// One resolver after the other is asked what the one before did not answer.

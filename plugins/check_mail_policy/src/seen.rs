@@ -14,8 +14,9 @@ pub struct Seen {
     pub(crate) answers: Answers,
     /// The hosts that take the mail, if they were wanted.
     pub(crate) hosts: Option<Hosts>,
-    /// What came of fetching the MTA-STS policy, if the domain announces one.
-    pub(crate) policy: Option<Fetched>,
+    /// What came of fetching the MTA-STS policy, if the domain announces one, from each address of
+    /// its host.
+    pub(crate) policies: Vec<Fetched>,
     /// The deadline passed before all was answered.
     pub(crate) cut_short: Option<ProbeError>,
 }

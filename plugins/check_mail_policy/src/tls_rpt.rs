@@ -23,6 +23,7 @@ pub(crate) fn judge(options: &CheckMailPolicy, answers: &Answers, report: &mut R
         Ok(texts) => texts,
         Err(unanswered) => return unanswered.report("tlsrpt_unknown", options, report),
     };
+    texts.show(&name, 1, report);
     let miss = texts.near_miss("v=tlsrptv");
     match texts.records.as_slice() {
         [] if !miss.is_empty() => {

@@ -28,6 +28,7 @@ fn lookup(addresses: &[&str]) -> Lookup {
         aliases: Vec::new(),
         authoritative: false,
         authenticated: false,
+        server: None,
         without: addresses.is_empty().then_some(Outcome::NoData),
     }
 }

@@ -177,6 +177,7 @@ mod tests {
             aliases: Vec::new(),
             authoritative: false,
             authenticated: false,
+            server: None,
             without,
         }
     }

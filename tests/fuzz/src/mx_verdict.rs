@@ -159,6 +159,7 @@ fn lookup(choices: &mut Choices<'_>) -> Value {
         "aliases": choices.of(&[&[][..], &[], &["b.example.org"]]),
         "authoritative": choices.below(2) == 1,
         "authenticated": false,
+        "server": null,
         "without": without,
     })
 }

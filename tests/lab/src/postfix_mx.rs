@@ -95,20 +95,24 @@ impl Policy {
     }
 }
 
-/// One of several mail exchangers, as [`Policy::Stock`], with a name, an address and a certificate of its
+/// One of several mail exchangers, as [`Policy::Stock`], with a name, addresses and a certificate of its
 /// own.
 #[derive(Clone, Debug)]
 pub struct MxHost {
     /// What it calls itself.
     pub name: String,
-    /// Where it listens: an address of loopback that no other host has.
-    pub address: IpAddr,
+    /// Where it listens: addresses of loopback that no other host has.
+    pub addresses: Vec<IpAddr>,
     /// Its certificate with chain and key; `None`: STARTTLS is not offered.
     pub leaf: Option<Leaf>,
 }
 
 impl MxHost {
-    /// Service of `master.cf` behind its address. Its files are already in the folder.
+    fn listen(&self, port: u16) -> impl Iterator<Item = (&Self, SocketAddr)> {
+        self.addresses.iter().map(move |address| (self, SocketAddr::new(*address, port)))
+    }
+
+    /// Service of `master.cf` behind an address. Its files are already in the folder.
     fn service(&self, base: &Path) -> String {
         let files = base.join(&self.name).display().to_string();
         let tls = match self.leaf {
@@ -169,14 +173,13 @@ impl PostfixMx {
         parameters.extend(own_parameters(base));
         parameters.extend(options.main_cf.clone());
         let mut services = master_cf(&ports, postgrey.as_ref());
-        for host in &options.hosts {
-            let address = SocketAddr::new(host.address, hosts_port);
+        for (host, address) in options.hosts.iter().flat_map(|host| host.listen(hosts_port)) {
             let _ = writeln!(services, "{address} inet n - n - {}", host.service(base));
         }
         write_files(base, &lines(&parameters), &services);
         let mut daemon = spawn(base, ports.values());
-        for host in &options.hosts {
-            daemon.wait_port((host.address, hosts_port).into());
+        for (_, address) in options.hosts.iter().flat_map(|host| host.listen(hosts_port)) {
+            daemon.wait_port(address);
         }
         Self { daemon, postgrey, folder, ports, hosts_port, authority, ca_file }
     }

@@ -112,9 +112,9 @@ fn postfix_presents_the_chain_that_is_chosen() {
     let address = |last| IpAddr::from([127, 0, 0, last]);
     let other = root.leaf(&LeafOptions::server_named("mx2.example.test"));
     let hosts = vec![
-        MxHost { name: NAME.into(), address: address(31), leaf: Some(leaf.clone()) },
-        MxHost { name: "mx2.example.test".into(), address: address(32), leaf: Some(other.clone()) },
-        MxHost { name: "mx3.example.test".into(), address: address(33), leaf: None },
+        MxHost { name: NAME.into(), addresses: vec![address(31)], leaf: Some(leaf.clone()) },
+        MxHost { name: "mx2.example.test".into(), addresses: vec![address(32)], leaf: Some(other.clone()) },
+        MxHost { name: "mx3.example.test".into(), addresses: vec![address(33)], leaf: None },
     ];
     let postfix = PostfixMx::start(&PostfixMxOptions { hosts, ..Default::default() });
     let at = |last| SocketAddr::new(address(last), postfix.hosts_port());

@@ -89,6 +89,7 @@ pub struct Exchanger {
 /// What came of the name in an MX record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there are few, and nearly all of them are names")]
 pub enum Target {
     /// The root, which has no addresses (RFC 7505).
     Root,
@@ -124,6 +125,9 @@ pub struct Lookup {
     /// The resolver says that it validated the answer (RFC 4035 section 3.2.3).
     #[serde(default)]
     pub authenticated: bool,
+    /// Who was asked: where a resolver gave no answer it is the next one.
+    #[serde(default)]
+    pub server: Option<SocketAddr>,
     /// Why there are no addresses: NODATA, NXDOMAIN, or what kept us from knowing.
     pub without: Option<Outcome>,
 }
@@ -178,7 +182,8 @@ impl Lookup {
         self.without.as_ref().is_none_or(Outcome::is_answer)
     }
 
-    fn from_answer(answer: Answer) -> Self {
+    fn from_reply(reply: Reply) -> Self {
+        let Reply { answer, server, .. } = reply;
         let records = answer.outcome.records();
         let addresses: Vec<IpAddr> = records.iter().filter_map(|record| address(&record.data)).collect();
         let ttl = records.iter().map(|record| record.ttl).min();
@@ -188,11 +193,12 @@ impl Lookup {
             Outcome::Records(_) => None,
             other => Some(other.without_records()),
         };
-        Self { addresses, left_out, ttl, aliases: answer.aliases, authoritative, authenticated, without }
+        let aliases = answer.aliases;
+        Self { addresses, left_out, ttl, aliases, authoritative, authenticated, server, without }
     }
 
     fn not_asked() -> Self {
-        Self::from_answer(Answer::bare(Outcome::NotAsked))
+        Self::from_reply(Reply::without_answer(Outcome::NotAsked, None))
     }
 }
 
@@ -228,8 +234,7 @@ pub fn exchangers(
     let mut replies = ask_all(&asks, upstreams, &settings, deadline)?.into_iter();
     let mut found: Vec<HashMap<String, Target>> = all.iter().map(|_| HashMap::new()).collect();
     for (upstream, name) in &wanted {
-        let mut lookup =
-            || replies.next().map_or_else(Lookup::not_asked, |it| Lookup::from_answer(it.answer));
+        let mut lookup = || replies.next().map_or_else(Lookup::not_asked, Lookup::from_reply);
         let target = Target::Name { ipv4: lookup(), ipv6: lookup() };
         if let Some(of_upstream) = found.get_mut(*upstream) {
             of_upstream.insert(name.as_str().to_owned(), target);
@@ -397,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_lookup_without_addresses_says_why() {
-        let lookup = |outcome| Lookup::from_answer(Answer::bare(outcome));
+        let lookup = |outcome| Lookup::from_reply(Reply::without_answer(outcome, None));
         assert!(lookup(Outcome::NoData).is_answer() && lookup(Outcome::NxDomain).is_answer());
         assert!(!lookup(Outcome::ServFail).is_answer() && !lookup(Outcome::Timeout).is_answer());
         let host = |ipv4: Outcome, ipv6: Outcome| Exchanger {

@@ -6,13 +6,14 @@
 
 mod record;
 
-use common::net::dns::{Exchanger, Lookup, Route};
+use common::net::dns::{Exchanger, Lookup, Route, Target};
 use common::proto::dns::{DomainName, Kind};
 use common::report::{Finding, Metric, Report, State, some};
 
 use crate::CheckMailPolicy;
 use crate::answers::Heard;
 use crate::hosts::{Hosts, Visit};
+use crate::lookup::Unanswered;
 
 pub(crate) use record::{Match, Tlsa, associated, hex};
 
@@ -26,30 +27,43 @@ enum Promise<'a> {
     None,
     /// There are so many that a sender must not believe, because of this answer.
     Unsigned(String, usize),
-    /// There are some, but none that can be used: the first, and why not.
-    Unusable(DomainName, Tlsa, &'static str),
+    /// There are more than were kept: those left out may be the ones that count.
+    TooMany(DomainName, usize),
+    /// There are some, but none that can be used: the first, why not, and how many there are.
+    Unusable(DomainName, Tlsa, &'static str, usize),
     /// There are some that count.
     Usable(usize),
 }
 
 /// Judges the records of all hosts, and each certificate that was looked at.
 pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut Report) {
-    if !matches!(hosts.mail.route, Route::Listed | Route::Implicit) {
-        return;
+    match hosts.mail.route {
+        Route::Listed | Route::Implicit => {}
+        // Nobody knows the hosts, so nobody knows their records.
+        Route::Unanswered(_) => return report.record_count(&TLSA, None),
+        Route::Null | Route::Nowhere | Route::NoDomain => return,
     }
+    // Hosts that were not looked up were not asked for records either.
+    let is_asked = |host: &&Exchanger| host.target != Target::LeftOut;
+    let asked: Vec<&Exchanger> = hosts.mail.hosts.iter().filter(is_asked).collect();
     let promises: Vec<(&Exchanger, Promise<'_>)> =
-        hosts.mail.hosts.iter().map(|host| (host, promise(options, hosts, host))).collect();
-    let records = promises.iter().map(|(_, promise)| match promise {
-        Promise::Unsigned(_, count) | Promise::Usable(count) => *count,
-        Promise::Unusable(..) => 1,
-        Promise::Open(..) | Promise::None => 0,
-    });
-    let is_open = promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
-    let total: usize = records.sum();
-    report.record_count(&TLSA, Some(total).filter(|_| !is_open || total > 0));
+        asked.iter().map(|host| (*host, promise(options, hosts, host))).collect();
+    let total: usize = promises.iter().map(|(_, promise)| promise.records()).sum();
+    let is_open = asked.len() < hosts.mail.hosts.len()
+        || promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
+    report.record_count(&TLSA, (!is_open).then_some(total));
     judge_promises(options, &promises, report);
     judge_signature_of_mx(options, hosts, total, report);
+    judge_visits(options, hosts, &promises, report);
+}
 
+/// The certificates of the hosts whose records count.
+fn judge_visits(
+    options: &CheckMailPolicy,
+    hosts: &Hosts,
+    promises: &[(&Exchanger, Promise<'_>)],
+    report: &mut Report,
+) {
     let usable: Vec<&str> = promises
         .iter()
         .filter(|(_, promise)| matches!(promise, Promise::Usable(..)))
@@ -60,9 +74,9 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
         judge_visit(options, visit, report);
     }
     let well = visits.clone().filter(|visit| visit.keeps_its_promise()).count();
-    let looked = match hosts.visits {
-        None => "certificates not looked at".to_owned(),
-        Some(_) => format!("{well} of {} certificates match", visits.count()),
+    let looked = match visits.filter(|visit| visit.served.is_some()).count() {
+        0 => "certificates not looked at".to_owned(),
+        served => format!("{well} of {served} certificates match"),
     };
     if !usable.is_empty() {
         let (some, all) = (usable.len(), promises.len());
@@ -75,17 +89,20 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
     let Ok(records) = heard.records() else { return Promise::Open(name, heard) };
     let all: Vec<Tlsa> = records.iter().filter_map(Tlsa::of).collect();
     let Some(first) = all.first() else { return Promise::None };
+    if heard.left_out > 0 {
+        return Promise::TooMany(name, all.len() + heard.left_out);
+    }
     if !(heard.authenticated && options.connect.believes(heard.server)) {
         return Promise::Unsigned(format!("{name} TLSA"), all.len());
     }
     // RFC 7672 section 2.2.2: whoever can give the host another address needs no certificate of it.
-    let believed = |lookup: &Lookup| lookup.authenticated && options.connect.believes(hosts.mail.server);
+    let believed = |lookup: &Lookup| lookup.authenticated && options.connect.believes(lookup.server);
     if host.lookups().iter().any(|lookup| !lookup.addresses.is_empty() && !believed(lookup)) {
         return Promise::Unsigned(format!("{} address", host.host), all.len());
     }
     match first.unusable() {
         Some(why) if all.iter().all(|record| record.unusable().is_some()) => {
-            Promise::Unusable(name, first.clone(), why)
+            Promise::Unusable(name, first.clone(), why, all.len())
         }
         _ => Promise::Usable(all.len()),
     }
@@ -96,7 +113,7 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
     for (host, promise) in promises {
         match promise {
             Promise::Open(name, heard) => {
-                let text = format!("{name} TLSA: {}", heard.outcome);
+                let text = Unanswered::new(name, Kind::Tlsa, &heard.outcome).sentence();
                 report.add(
                     Finding::new("tlsa_open", options.state_of(&heard.outcome), text)
                         .with_hint("as long as this is not answered, senders with DANE keep the mail"),
@@ -110,7 +127,11 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                      or --trust-ad where the way to it is safe",
                 ));
             }
-            Promise::Unusable(name, record, why) => {
+            Promise::TooMany(name, count) => {
+                let text = format!("{name} has {count} TLSA records, too many to look at");
+                report.find("tlsa_open", State::Unknown, text);
+            }
+            Promise::Unusable(name, record, why, _) => {
                 let text = format!("{name} TLSA {record} cannot be used: {why}");
                 report.find("tlsa_unusable", State::Warning, text);
             }
@@ -174,6 +195,19 @@ fn judge_visit(options: &CheckMailPolicy, visit: &Visit, report: &mut Report) {
          certificate that is published",
         options.connect.port, visit.host
     )));
+}
+
+impl Promise<'_> {
+    /// Records that are there, whether they count or not.
+    const fn records(&self) -> usize {
+        match self {
+            Self::Unsigned(_, count)
+            | Self::TooMany(_, count)
+            | Self::Unusable(_, _, _, count)
+            | Self::Usable(count) => *count,
+            Self::Open(..) | Self::None => 0,
+        }
+    }
 }
 
 impl Visit {

@@ -58,6 +58,7 @@ fn judge_selector(
             return Known::Open;
         }
     };
+    texts.show(&name, 2, report);
     // Those who host mail for others let them point to a key that they change by themselves.
     let aliases = &answers.get(&name, Kind::Txt).aliases;
     if let Some(end) = aliases.last() {

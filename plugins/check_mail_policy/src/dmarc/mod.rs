@@ -12,7 +12,7 @@ use common::report::{Report, State, quote};
 
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
-use crate::lookup::{Unanswered, add_faults};
+use crate::lookup::{Texts, Unanswered, add_faults};
 use crate::options::{DmarcMin, Wish};
 
 pub(crate) use record::{DmarcRecord, Policy, Whose};
@@ -52,6 +52,9 @@ fn judge_record(
     report: &mut Report,
 ) {
     if let Some(name) = walk::record_name(at) {
+        if let Ok(texts) = Texts::read(answers, &name, walk::is_record) {
+            texts.show(&name, 1, report);
+        }
         add_faults(&name, &record.faults, report);
         for note in &record.notes {
             report.note("dmarc_note", format!("{name}: {note}"));
@@ -107,7 +110,7 @@ fn whose(
     match &answer.outcome {
         Outcome::NxDomain => Ok(Whose::Nobodys),
         outcome if outcome.is_answer() => Ok(Whose::Below),
-        outcome => Err(Unanswered { name: domain.clone(), outcome: outcome.clone() }),
+        outcome => Err(Unanswered::new(domain, Kind::Txt, outcome)),
     }
 }
 
@@ -120,7 +123,7 @@ fn judge_policy(
 ) {
     // What is so broken that nobody applies it was said.
     let Some((tag, policy)) = record.policy(whose) else { return };
-    let least = options.expect.dmarc_min;
+    let least = options.expect.dmarc_min();
     let of = if at == &options.domain { String::new() } else { format!(" of {at} for {}", options.domain) };
     let mode = if record.is_test { ", only tested (t=y)" } else { "" };
     if record.faults.iter().all(|fault| fault.state < State::Critical) {
@@ -128,6 +131,14 @@ fn judge_policy(
     }
     if policy < least.policy() {
         let text = format!("_dmarc.{at}: {tag}={policy}{of} is weaker than {} (--dmarc-min)", least.policy());
+        report.find("dmarc_weak", State::Warning, text);
+    }
+    // It was noted; here it is a promise that only part of the receivers keeps.
+    if let Some(share) = record.share.filter(|_| policy > Policy::None && least > DmarcMin::None) {
+        let text = format!(
+            "_dmarc.{at}: pct={share}, so older receivers apply {tag}={policy} to {share} % of the mail \
+             (RFC 7489 section 6.3)"
+        );
         report.find("dmarc_weak", State::Warning, text);
     }
     if record.is_test && policy > Policy::None {
@@ -156,7 +167,7 @@ fn judge_names_below(
     let weaker: Vec<(&str, Policy)> = below
         .into_iter()
         .filter_map(|(tag, policy)| Some((tag, policy?)))
-        .filter(|(_, policy)| *policy < own || *policy < options.expect.dmarc_min.policy())
+        .filter(|(_, policy)| *policy < own || *policy < options.expect.dmarc_min().policy())
         .collect();
     if weaker.is_empty() {
         return;
@@ -166,7 +177,7 @@ fn judge_names_below(
         Ok(organization) if organization != *domain => {}
         Ok(_) => {
             for (tag, policy) in weaker {
-                let least = options.expect.dmarc_min.policy();
+                let least = options.expect.dmarc_min().policy();
                 let text = format!("_dmarc.{domain}: {tag}={policy} for names below {domain}");
                 if policy < least {
                     report.find(

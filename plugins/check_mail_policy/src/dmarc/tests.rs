@@ -266,3 +266,19 @@ fn few_rounds_suffice() {
     let ((), rounds) = zone.ask(|answers| judge(&options, answers, &mut Report::new()));
     assert_eq!(rounds, 2);
 }
+
+#[test]
+fn warning_part_of_the_mail_only() {
+    let zone =
+        Zone::default().txt("_dmarc.example.org", "v=DMARC1; p=reject; pct=0; rua=mailto:a@example.org");
+    assert_eq!(states_of(&said(&zone, &options(&["--dmarc"]), judge)), [State::Ok, State::Ok], "a note");
+    let demanded = said(&zone, &options(&["--dmarc", "--dmarc-min", "reject"]), judge);
+    assert_eq!(
+        demanded[0],
+        (
+            State::Warning,
+            "_dmarc.example.org: pct=0, so older receivers apply p=reject to 0 % of the mail (RFC 7489 section 6.3)"
+                .to_owned()
+        )
+    );
+}

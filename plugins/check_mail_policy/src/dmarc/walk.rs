@@ -158,7 +158,7 @@ mod tests {
 
     fn organization(zone: &Zone, start: &str) -> String {
         let (organization, _) = zone.ask(|answers| Walk::from(&name(start), answers).organization());
-        organization.map_or_else(|unanswered| unanswered.question(), |domain| domain.to_string())
+        organization.map_or_else(|unanswered| unanswered.to_string(), |domain| domain.to_string())
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! What can be said of the hosts without asking for DANE or MTA-STS: where nothing could be looked
 //! at, and what they serve.
 
-use common::net::dns::{Route, Target};
+use common::net::dns::{Exchanger, Route, Target};
 use common::net::smtp::{Step, Stop};
 use common::net::{Family, Phase, Trouble};
 use common::plugin::{Run, judge_stop};
+use common::proto::dns::Kind;
 use common::report::{Finding, Report, State, quote, some};
 
 use super::{Hosts, Visit};
 use crate::CheckMailPolicy;
 use crate::https::distrust;
+use crate::lookup::Unanswered;
 
 /// Judges the way to the hosts, and says where there was nothing to look at.
 pub(crate) fn judge_hosts(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
     let domain = &options.domain;
     match &hosts.mail.route {
         Route::Unanswered(outcome) => {
-            let text = format!("{domain} MX: {outcome}");
-            report.find("mx_open", options.state_of(outcome), text);
+            Unanswered::new(domain, Kind::Mx, outcome).report("mx_open", options, report);
         }
         Route::Null => report.note("null_mx", format!("{domain} takes no mail (null MX, RFC 7505)")),
         Route::Nowhere | Route::NoDomain => {
@@ -45,16 +46,21 @@ fn judge_each(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut 
             }
             Target::Name { .. } => {
                 if let Some((kind, outcome)) = host.unanswered() {
-                    let state = options.state_of(outcome);
-                    report.find("mx_host", state, format!("{} {kind}: {outcome}", host.host));
+                    let text = format!("cannot look up the {kind} record of {}: {outcome}", host.host);
+                    report.find("mx_host", options.state_of(outcome), text);
                 } else if host.has_no_address() {
                     report.find("mx_host", State::Warning, format!("{} has no address", host.host));
+                } else if hosts.visits.is_some() && host.addresses(options.allowed_family()).next().is_none()
+                {
+                    let text = format!("{} has no address of the family that -4 or -6 allows", host.host);
+                    report.find("mx_host", State::Unknown, text);
                 }
             }
         }
     }
-    if hosts.mail.left_out > 0 || hosts.untried > 0 {
-        let (records, addresses) = (hosts.mail.left_out, hosts.untried);
+    let not_kept = hosts.mail.hosts.iter().flat_map(Exchanger::lookups).map(|lookup| lookup.left_out);
+    let (records, addresses) = (hosts.mail.left_out, hosts.untried + not_kept.sum::<usize>());
+    if records > 0 || addresses > 0 {
         let text = format!("too much to look at: {records} MX records, {addresses} addresses left out");
         report.find("left_out", State::Unknown, text);
     }
@@ -87,7 +93,14 @@ pub(crate) fn judge_served(
     is_listed: impl Fn(&str) -> bool,
     report: &mut Report,
 ) {
-    let visits = || hosts.visits.iter().flatten().filter(|visit| is_listed(&visit.host));
+    let Some(all) = &hosts.visits else {
+        // Where there is a host, OK must not sound as if it had been met.
+        if !named(hosts).is_empty() {
+            report.find("sts_certificates", State::Ok, "certificates not looked at");
+        }
+        return;
+    };
+    let visits = || all.iter().filter(|visit| is_listed(&visit.host));
     let mut well = 0;
     for visit in visits() {
         let shown = visit.opening.tls.as_ref().filter(|_| visit.stop.is_none());
@@ -143,7 +156,9 @@ pub(crate) fn named(hosts: &Hosts) -> Vec<&str> {
 pub(crate) fn describe_hosts(hosts: &Hosts, report: &mut Report) {
     for host in &hosts.mail.hosts {
         let addresses: Vec<String> = host.addresses(Family::Any).map(|address| address.to_string()).collect();
-        report.context(1, format!("MX {} {}: {}", host.preference, host.host, some(&addresses, 8)));
+        let addresses =
+            if addresses.is_empty() { "no address known".to_owned() } else { some(&addresses, 8) };
+        report.context(1, format!("MX {} {}: {addresses}", host.preference, host.host));
     }
     for visit in hosts.visits.iter().flatten() {
         for (record, verdict) in &visit.matches {

@@ -63,13 +63,15 @@ pub(crate) fn probe_hosts(
 ) -> Result<Hosts, ProbeError> {
     let upstreams = std::slice::from_ref(upstream);
     let settings = Settings { most_records: MOST_RECORDS, ..options.dns.settings() };
-    let mut found = exchangers(&options.domain, upstreams, &settings, deadline)?.into_iter();
+    // A question that nobody answers leaves time to meet the hosts that are known.
+    let asking = share(deadline);
+    let mut found = exchangers(&options.domain, upstreams, &settings, &asking)?.into_iter();
     let Some(mail) = found.next() else { return Err(ProbeError::local("there is no resolver to ask")) };
     let mut hosts = Hosts { mail, tlsa: Answers::default(), visits: None, untried: 0 };
     if options.records.dane {
         let asks: Vec<Ask> =
             hosts.mail.hosts.iter().flat_map(|host| tlsa_names(options, host)).map(ask).collect();
-        let replies = ask_all(&asks, upstreams, &settings, deadline)?;
+        let replies = ask_all(&asks, upstreams, &settings, &asking)?;
         for (ask, reply) in asks.into_iter().zip(replies) {
             hosts.tlsa.insert(ask.question, reply);
         }
@@ -84,11 +86,22 @@ fn ask(name: DomainName) -> Ask {
     Ask { question: Question { name, kind: Kind::Tlsa }, upstream: 0, recurse: true }
 }
 
+/// The name at the end of a host's aliases, if it has any.
+fn end_of_aliases(host: &Exchanger) -> Option<&String> {
+    host.lookups().into_iter().find_map(|lookup| lookup.aliases.last())
+}
+
+/// The names of which a certificate under an authority must have one (RFC 7672 section 3.2.2). The
+/// end of the aliases is among them as the records there count only where the way is validated.
+fn reference_names(host: &Exchanger, domain: &DomainName) -> Vec<Host> {
+    let names = [host.host.clone(), domain.to_string()].into_iter();
+    names.chain(end_of_aliases(host).cloned()).map(Host::Name).collect()
+}
+
 /// Where a host's TLSA records may be: at the end of its aliases, if it has any, and at its own
 /// name (RFC 7672 section 2.2.2).
 pub(crate) fn tlsa_names(options: &CheckMailPolicy, host: &Exchanger) -> Vec<DomainName> {
-    let end = host.lookups().into_iter().find_map(|lookup| lookup.aliases.last());
-    let names = end.into_iter().chain([&host.host]);
+    let names = end_of_aliases(host).into_iter().chain([&host.host]);
     let at = |name: &String| asked_name(&format!("_{}._tcp.{name}", options.connect.port));
     if host.lookups().is_empty() { Vec::new() } else { names.filter_map(at).collect() }
 }
@@ -119,17 +132,12 @@ impl Hosts {
         judge: &ChainJudge,
         deadline: &Deadline,
     ) -> Result<(), ProbeError> {
-        let family = options.smtp.family(options.family.family());
+        let family = options.allowed_family();
         let mut doors = Vec::new();
         for host in &self.mail.hosts {
             let records = self.usable(options, host);
             let addresses = host.addresses(family).map(|ip| SocketAddr::new(ip, options.connect.port));
-            doors.extend(addresses.map(|address| Door {
-                options,
-                host: &host.host,
-                address,
-                records: records.clone(),
-            }));
+            doors.extend(addresses.map(|address| Door { options, host, address, records: records.clone() }));
         }
         let untried = doors.len().saturating_sub(MAX_VISITS);
         doors.truncate(MAX_VISITS);
@@ -150,7 +158,7 @@ impl Hosts {
 /// One address and what is promised of it.
 struct Door<'a> {
     options: &'a CheckMailPolicy,
-    host: &'a str,
+    host: &'a Exchanger,
     address: SocketAddr,
     records: Vec<Tlsa>,
 }
@@ -158,7 +166,8 @@ struct Door<'a> {
 impl Visit {
     /// An error is one of ours.
     fn make(door: &Door<'_>, judge: &ChainJudge, deadline: &Deadline) -> Result<Self, ProbeError> {
-        let (host, address) = (door.host.to_owned(), door.address);
+        let (host, address) = (door.host.host.clone(), door.address);
+        let name = Host::Name(host.clone());
         let mut visit = Self {
             host,
             address,
@@ -167,7 +176,6 @@ impl Visit {
             matches: Vec::new(),
             served: None,
         };
-        let name = Host::Name(door.host.to_owned());
         let connector = Connector::new(&TlsOptions { trust: Trust::Anyone, ..TlsOptions::default() }, &name)?;
         let encryption = Encryption::Demanded(&connector, Way::Starttls, Peer::Anyone);
         let manner = door.options.smtp.manner(Hello::Ehlo, deadline);
@@ -184,13 +192,13 @@ impl Visit {
 
     /// Judges the certificates now, while they are at hand.
     fn take_in(&mut self, chain: &[Vec<u8>], door: &Door<'_>, judge: &ChainJudge) -> Result<(), ProbeError> {
-        let host = Host::Name(door.host.to_owned());
+        let host = Host::Name(door.host.host.clone());
         if let Some(shown) = self.opening.tls.take() {
             let judged = judge.for_name(Some(&host))?.judge(chain)?.tls;
             self.opening.tls = Some(TlsSeen { version: shown.version, suite: shown.suite, ..judged });
         }
         self.served = chain.first().and_then(|own| associated(1, 1, own)).map(|data| hex(&data, usize::MAX));
-        let names = [host, Host::Name(door.options.domain.to_string())];
+        let names = reference_names(door.host, &door.options.domain);
         for record in &door.records {
             self.matches.push((record.clone(), record.judge(chain, &names)?));
         }

@@ -9,7 +9,7 @@ use common::net::{Phase, Trouble};
 use common::plugin::{Plugin as _, Run};
 use common::proto::dns::{Answer, Data, Outcome, Record};
 use common::proto::smtp::{LineEnd, Said};
-use common::report::{State, StateTable};
+use common::report::{Report, State, StateTable};
 
 use super::*;
 
@@ -34,6 +34,7 @@ fn lookup(address: &[&str]) -> Lookup {
         aliases: Vec::new(),
         authoritative: false,
         authenticated: true,
+        server: Some(resolver()),
         without: address.is_empty().then_some(Outcome::NoData),
     }
 }
@@ -121,18 +122,28 @@ impl World {
 
     /// The state, and the texts of the findings, the worst first.
     fn judged(&self) -> (State, String) {
+        let report = self.report();
+        let texts: Vec<String> = report.findings().iter().map(|one| one.text.clone()).collect();
+        (report.state(), texts.join("\n"))
+    }
+
+    /// None, or one that may be unknown.
+    fn metric(&self, label: &str) -> Vec<Option<f64>> {
+        let report = self.report();
+        report.metrics().iter().filter(|metric| metric.label == label).map(|metric| metric.value).collect()
+    }
+
+    fn report(&self) -> Report {
         let words = ["check_mail_policy", "-d", "example.org"].iter().chain(&self.words);
         let options = CheckMailPolicy::try_parse_from(words).unwrap();
         let seen = crate::Seen {
             answers: Answers::default(),
             hosts: Some(self.hosts.clone()),
-            policy: None,
+            policies: Vec::new(),
             cut_short: None,
         };
         let run = Run { taken_at: 0, states: StateTable::new(CheckMailPolicy::CONDITIONS) };
-        let report = options.evaluate(&seen, &run);
-        let texts: Vec<String> = report.findings().iter().map(|one| one.text.clone()).collect();
-        (report.state(), texts.join("\n"))
+        options.evaluate(&seen, &run)
     }
 
     #[track_caller]
@@ -244,6 +255,11 @@ fn records_of_hosts_that_a_liar_could_name() {
     let Target::Name { ipv4, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
     ipv4.authenticated = false;
     world.gives(State::Warning, "mx1.example.org address is not validated");
+    // The resolver on this machine gave no answer, the next one did.
+    let mut world = World::good();
+    let Target::Name { ipv4, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
+    ipv4.server = Some(([192, 0, 2, 53], 53).into());
+    world.gives(State::Warning, "mx1.example.org address is not validated");
 }
 
 #[test]
@@ -251,19 +267,22 @@ fn dns_trouble_is_never_a_missing_record() {
     for outcome in [Outcome::ServFail, Outcome::Timeout, Outcome::Refused, Outcome::NotAsked] {
         let mut world = World::good();
         world.answer(MX1, outcome.clone());
-        world.gives(State::Unknown, &format!("_25._tcp.mx1.example.org TLSA: {outcome}"));
+        world.gives(
+            State::Unknown,
+            &format!("cannot look up the TLSA record of _25._tcp.mx1.example.org: {outcome}"),
+        );
         let mut world = World::good();
         world.hosts.mail.route = Route::Unanswered(outcome.clone());
-        world.gives(State::Unknown, &format!("example.org MX: {outcome}"));
+        world.gives(State::Unknown, &format!("cannot look up the MX record of example.org: {outcome}"));
         let mut world = World::good();
         let Target::Name { ipv6, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
         ipv6.without = Some(outcome.clone());
-        world.gives(State::Unknown, &format!("mx1.example.org AAAA: {outcome}"));
+        world.gives(State::Unknown, &format!("cannot look up the AAAA record of mx1.example.org: {outcome}"));
     }
     let mut world = World::good();
     world.words = vec!["--dane", "--timeout-state", "critical"];
     world.answer(MX1, Outcome::Timeout);
-    world.gives(State::Critical, "TLSA: timeout");
+    world.gives(State::Critical, "cannot look up the TLSA record of _25._tcp.mx1.example.org: timeout");
 }
 
 #[test]
@@ -286,6 +305,66 @@ fn domains_without_hosts_and_hosts_without_addresses() {
     let mut world = World::good();
     world.hosts.visits = Some(Vec::new());
     world.gives(State::Unknown, "no mail exchanger has an address that could be visited");
+}
+
+#[test]
+fn unknown_addresses_that_were_not_kept_or_are_of_the_other_family() {
+    let mut world = World::good();
+    let Target::Name { ipv4, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
+    ipv4.left_out = 7;
+    world.gives(State::Unknown, "0 MX records, 7 addresses left out");
+    let mut world = World::good();
+    world.words.push("-4");
+    world.hosts.mail.hosts[1].target = Target::Name { ipv4: lookup(&[]), ipv6: lookup(&["2001:db8::2"]) };
+    world.hosts.visits.as_mut().unwrap().truncate(1);
+    world.gives(State::Unknown, "mx2.example.org has no address of the family that -4 or -6 allows");
+    world.words.push("--no-connect");
+    world.hosts.visits = None;
+    world.gives(State::Ok, "certificates not looked at");
+}
+
+#[test]
+fn unknown_more_tlsa_records_than_were_kept() {
+    let mut world = World::good();
+    let bare = Answer::bare(Outcome::Records(vec![record_of(&tlsa(3))]));
+    let answer = Answer { authenticated: true, left_out: 8, ..bare };
+    world.answer_by(MX1, answer, Some(resolver()));
+    world.first().matches = vec![(tlsa(3), Match::No)];
+    world.gives(State::Unknown, "_25._tcp.mx1.example.org has 9 TLSA records, too many to look at");
+    assert_eq!(world.metric("tlsa"), [Some(10.0)]);
+}
+
+#[test]
+fn records_are_counted_whole_or_not_at_all() {
+    let mut world = World::good();
+    assert_eq!(world.metric("tlsa"), [Some(2.0)]);
+    world.answer(MX1, Outcome::Records(vec![record_of(&tlsa(1)), record_of(&tlsa(0))]));
+    assert_eq!(world.metric("tlsa"), [Some(3.0)], "those of no use, too");
+    world.answer(MX1, Outcome::ServFail);
+    assert_eq!(world.metric("tlsa"), [None], "nobody knows");
+    let mut left_out = World::good();
+    left_out.hosts.mail.hosts[0].target = Target::LeftOut;
+    assert_eq!(left_out.metric("tlsa"), [None], "nobody asked");
+    let (_, texts) = left_out.judged();
+    assert!(!texts.contains("no TLSA record"), "{texts}");
+    world.hosts.mail.route = Route::Unanswered(Outcome::ServFail);
+    assert_eq!(world.metric("tlsa"), [None], "nobody knows the hosts");
+    world.hosts.mail.route = Route::Null;
+    assert_eq!(world.metric("tlsa"), [], "there are no hosts");
+}
+
+/// RFC 7672 section 3.2.2: the name at the end of the aliases is as good as the others.
+#[test]
+fn a_certificate_may_be_for_the_end_of_the_aliases() {
+    let mut exchanger = host(10, MX1, "192.0.2.1");
+    let names = |exchanger: &Exchanger| {
+        let names = reference_names(exchanger, &"example.org".parse().unwrap());
+        names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&exchanger), [MX1, "example.org"]);
+    let Target::Name { ipv4, .. } = &mut exchanger.target else { panic!() };
+    ipv4.aliases = vec!["a.example".into(), "mx.provider.example".into()];
+    assert_eq!(names(&exchanger), [MX1, "example.org", "mx.provider.example"]);
 }
 
 #[test]

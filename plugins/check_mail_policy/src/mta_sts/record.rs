@@ -3,6 +3,7 @@
 use common::proto::dns::DomainName;
 use common::report::{Report, State, quote};
 
+use super::judge::STS_MAX_AGE;
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
 use crate::fields::{Fields, starts_with_version};
@@ -14,8 +15,8 @@ use crate::options::Wish;
 pub struct StsRecord {
     /// The name of the record.
     pub name: DomainName,
-    /// 1 to 32 letters and digits that change with the policy.
-    pub id: String,
+    /// Its text, with an id that changes with the policy.
+    pub text: String,
 }
 
 /// Why it is not known whether there is a policy, or why senders look for none although there is
@@ -59,7 +60,7 @@ impl StsRecord {
             Some(id) if !is_id(id) => {
                 broken(format!("id={} is not 1 to {MAX_ID} letters and digits", quote(id)))
             }
-            Some(id) => Ok(Some(Self { id: (*id).to_owned(), name })),
+            Some(_) => Ok(Some(Self { text: (*text).to_owned(), name })),
         }
     }
 }
@@ -82,7 +83,7 @@ pub(crate) fn judge_record(
     let name = format!("_mta-sts.{}", options.domain);
     match StsRecord::read(&options.domain, answers) {
         Ok(Some(record)) => {
-            report.context(1, format!("{name}: MTA-STS id {}", record.id));
+            report.context(1, format!("{name}: {}", record.text));
             return Some(record);
         }
         Ok(None) if wish == Wish::Demanded => {
@@ -90,7 +91,10 @@ pub(crate) fn judge_record(
             report.find("sts_missing", State::Critical, text);
         }
         Ok(None) => report.context(1, format!("{name}: no MTA-STS record")),
-        Err(Problem::Unanswered(unanswered)) => unanswered.report("sts_unknown", options, report),
+        Err(Problem::Unanswered(unanswered)) => {
+            unanswered.report("sts_unknown", options, report);
+            report.record(&STS_MAX_AGE, None);
+        }
         Err(Problem::Broken(text)) => report.find("sts_record", State::Critical, text),
     }
     None
@@ -122,7 +126,7 @@ mod tests {
             let report = report(&zone, &options(&["--mta-sts"]), judge);
             assert_eq!((report.state(), report.findings().len()), (State::Unknown, 0), "never OK by itself");
             let lines: Vec<&str> = report.context_lines(1).collect();
-            assert_eq!(lines, [format!("{NAME}: MTA-STS id 20260101T1")]);
+            assert_eq!(lines, [format!("{NAME}: {text}")]);
         }
     }
 

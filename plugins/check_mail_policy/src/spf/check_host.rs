@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use common::proto::dns::{Data, DomainName, Kind, Outcome, Question, Record, reverse_name};
+use common::proto::dns::{Data, DomainName, Kind, Outcome, Record, reverse_name};
 
 use super::macros::{Letter, MacroString, Place, is_top_label};
 use super::published::{Published, published};
@@ -13,6 +13,7 @@ use super::record::{Directive, Mechanism, Prefixes, Qualifier, SpfRecord};
 use super::syntax::SyntaxError;
 use super::walk::{MOST_EXCHANGERS, exchange};
 use crate::answers::{Answers, asked_name};
+use crate::lookup::Unanswered;
 
 /// Who sends.
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ pub(super) struct Client {
 pub(super) struct Ruling<'a> {
     pub(super) verdict: Verdict,
     pub(super) reason: Reason<'a>,
-    /// The domain's own words for those it refuses.
-    pub(super) explanation: Option<String>,
+    /// Where the domain's own words stand for those it refuses: its name, and the macro string.
+    explanation: Option<(DomainName, MacroString<'a>)>,
 }
 
 /// The results (RFC 7208 section 2.6).
@@ -68,7 +69,7 @@ pub(super) enum Reason<'a> {
     /// A limit (section 4.6.4).
     Limit(&'static str),
     /// A question without an answer.
-    Open(Question, Outcome),
+    Open(Unanswered),
 }
 
 /// Why evaluation ended early.
@@ -87,7 +88,7 @@ struct Check<'a, 'c> {
     client: &'c Client,
     lookups: usize,
     voids: usize,
-    open: Option<Question>,
+    open: Option<Unanswered>,
 }
 
 /// Whether an empty answer counts against the domain.
@@ -113,17 +114,29 @@ pub(super) fn check_host<'a>(answers: &'a Answers, client: &Client) -> Ruling<'a
     };
     let mut check = Check { answers, client, lookups: 0, voids: 0, open: None };
     let end = check.evaluate(&domain);
-    if let Some(question) = check.open {
-        let reason = Reason::Open(question, Outcome::NotAsked);
+    if let Some(unanswered) = check.open {
+        let reason = Reason::Open(unanswered);
         return Ruling { verdict: Verdict::TempError, reason, explanation: None };
     }
     match end {
         Err((verdict, reason)) => Ruling { verdict, reason, explanation: None },
         Ok(End { verdict, reason, explanation }) => {
             let explanation = explanation.filter(|_| verdict == Verdict::Fail);
-            let explanation = explanation.and_then(|(domain, spec)| check.explain(&domain, spec));
             Ruling { verdict, reason, explanation }
         }
+    }
+}
+
+impl<'a> Ruling<'a> {
+    /// The domain's words for a client that it refuses (section 6.2), asked for only where somebody
+    /// reads them. Anything wrong with them means that there are none.
+    pub(super) fn words(&self, answers: &'a Answers, client: &Client) -> Option<String> {
+        let (domain, spec) = self.explanation.as_ref()?;
+        let mut check = Check { answers, client, lookups: 0, voids: 0, open: None };
+        let Target::Name(name) = check.target(Some(*spec), domain) else { return None };
+        let texts = answers.texts(&name).ok()?;
+        let [text] = *texts.as_slice() else { return None };
+        MacroString::parse(text, Place::Explanation).ok()?.text(|letter| check.value(letter, domain))
     }
 }
 
@@ -142,8 +155,8 @@ impl<'a> Check<'a, '_> {
             Published::Several(number) => {
                 return Err((Verdict::PermError, Reason::Several(domain.clone(), number)));
             }
-            Published::Open(outcome) => {
-                self.trouble(domain, Kind::Txt, outcome)?;
+            Published::Open(unanswered) => {
+                self.trouble(unanswered)?;
                 return Ok(no_match(domain));
             }
         };
@@ -251,7 +264,7 @@ impl<'a> Check<'a, '_> {
         match self.answers.get(name, kind).records() {
             Ok([]) => self.count_void().map(|()| &[][..]),
             Ok(records) => Ok(records),
-            Err(outcome) => self.trouble(name, kind, outcome).map(|()| &[][..]),
+            Err(outcome) => self.trouble(Unanswered::new(name, kind, outcome)).map(|()| &[][..]),
         }
     }
 
@@ -259,19 +272,18 @@ impl<'a> Check<'a, '_> {
     fn ask_in_vain(&mut self, name: &DomainName, kind: Kind) -> Option<&'a [Record]> {
         let heard = self.answers.get(name, kind);
         if heard.outcome == Outcome::NotAsked {
-            self.open.get_or_insert(Question { name: name.clone(), kind });
+            self.open.get_or_insert_with(|| Unanswered::new(name, kind, &heard.outcome));
         }
         heard.records().ok()
     }
 
     /// What was asked in vain ends it; what was not asked yet leaves it open.
-    fn trouble(&mut self, name: &DomainName, kind: Kind, outcome: &Outcome) -> Result<(), Stop<'a>> {
-        let question = Question { name: name.clone(), kind };
-        if *outcome == Outcome::NotAsked {
-            self.open.get_or_insert(question);
+    fn trouble(&mut self, unanswered: Unanswered) -> Result<(), Stop<'a>> {
+        if unanswered.outcome == Outcome::NotAsked {
+            self.open.get_or_insert(unanswered);
             return Ok(());
         }
-        Err((Verdict::TempError, Reason::Open(question, outcome.clone())))
+        Err((Verdict::TempError, Reason::Open(unanswered)))
     }
 
     fn count(&mut self) -> Result<(), Stop<'a>> {
@@ -327,15 +339,6 @@ impl<'a> Check<'a, '_> {
         let best = names.iter().find(|name| *name == domain);
         let best = best.or_else(|| names.iter().find(|name| name.is_within(domain))).or(names.first());
         is_known.then(|| best.map_or(UNKNOWN, DomainName::as_str).to_owned())
-    }
-
-    /// The domain's words for those it refuses (section 6.2). Anything wrong with them means that
-    /// there are none.
-    fn explain(&mut self, domain: &DomainName, spec: MacroString<'a>) -> Option<String> {
-        let Target::Name(name) = self.target(Some(spec), domain) else { return None };
-        let texts = self.answers.texts(&name).ok()?;
-        let [text] = *texts.as_slice() else { return None };
-        MacroString::parse(text, Place::Explanation).ok()?.text(|letter| self.value(letter, domain))
     }
 }
 

@@ -6,7 +6,8 @@ use common::proto::dns::DomainName;
 use common::report::{State, quote};
 
 use super::check_host::{Client, Reason, Ruling, Verdict, check_host};
-use super::judge::{Findings, shown_open};
+use super::judge::Findings;
+use super::record::Mechanism;
 use super::walk::{Remark, Walk};
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
@@ -35,12 +36,15 @@ impl CheckMailPolicy {
             let (verdict, reason) = (ruling.verdict, reason(&ruling.reason));
             let (state, does) = match (verdict, &ruling.reason) {
                 (Verdict::Pass, _) => (State::Ok, "may send"),
-                (Verdict::TempError, Reason::Open(_, outcome)) => (self.state_of(outcome), "is not known"),
+                (Verdict::TempError, Reason::Open(open)) => (self.state_of(&open.outcome), "is not known"),
                 (Verdict::TempError, _) => (State::Unknown, "is not known"),
                 (Verdict::Fail | Verdict::SoftFail, _) => (State::Critical, "is refused"),
                 _ => (State::Critical, "does not pass"),
             };
-            let words = ruling.explanation.map(|words| format!(", {}", quote(&words))).unwrap_or_default();
+            let words = ruling
+                .words(answers, &client)
+                .map(|words| format!(", {}", quote(&words)))
+                .unwrap_or_default();
             let text = format!("{ip} {does}: {reason} ({verdict} for {}{words})", quote(&sender));
             findings.add("spf_ip", state, text);
         }
@@ -58,24 +62,25 @@ impl CheckMailPolicy {
         Client { ip: ip.to_canonical(), helo, local, domain }
     }
 
-    /// What macros let in cannot be seen without a client: here is one that must not be let in.
+    /// What macros let in, and which terms come before the rest, cannot be seen without a client:
+    /// here is one that must not be let in.
     pub(super) fn judge_strangers(&self, answers: &Answers, walk: &Walk<'_>, findings: &mut Findings) {
         let hides = |remark: &Remark<'_>| {
             matches!(remark, Remark::AsksForClient(_) | Remark::NotFollowed(_) | Remark::Ptr(_))
         };
-        if !walk.remarks.iter().any(|(_, remark)| hides(remark)) {
-            return;
-        }
+        let is_hidden = walk.remarks.iter().any(|(_, remark)| hides(remark));
         for family in STRANGERS {
             let rulings = family.iter().map(|ip| (ip, check_host(answers, &self.stranger(*ip))));
             let mut last = None;
             for (ip, ruling) in rulings {
-                let passes = ruling.verdict == Verdict::Pass;
+                let is_met = ruling.verdict == Verdict::Pass || neutral_by(&ruling).is_some();
                 last = Some((ip, ruling));
-                if !passes {
+                if !is_met {
                     break;
                 }
             }
+            // Without macros all but this was seen already.
+            let last = last.filter(|(_, ruling)| is_hidden || neutral_by(ruling).is_some());
             if let Some((ip, ruling)) = last {
                 self.judge_stranger(*ip, &ruling, findings);
             }
@@ -89,10 +94,15 @@ impl CheckMailPolicy {
                 let text = format!("everybody may send as {domain}, even {ip}: {why} (RFC 7208 section 7)");
                 findings.add("spf_everybody", State::Critical, text);
             }
+            (Verdict::Neutral, _) if let Some(term) = neutral_by(ruling) => {
+                let text =
+                    format!("{term} makes whoever is not listed neutral, as {ip} (RFC 7208 section 8.2)");
+                findings.add("spf_neutral", State::Warning, text);
+            }
             // What was said before is not said again in other words.
-            (Verdict::TempError, Reason::Open(_, outcome)) if findings.worst() < State::Unknown => {
+            (Verdict::TempError, Reason::Open(open)) if findings.worst() < State::Unknown => {
                 let text = format!("SPF of {domain} is not known: {why}");
-                findings.add("spf_dns", self.state_of(outcome), text);
+                findings.add("spf_dns", self.state_of(&open.outcome), text);
             }
             (Verdict::PermError, _) if findings.worst() < State::Critical => {
                 let text = format!("SPF of {domain} is an error for whoever is not listed, as {ip}: {why}");
@@ -105,6 +115,18 @@ impl CheckMailPolicy {
     fn stranger(&self, ip: IpAddr) -> Client {
         let domain = self.domain.as_str().to_owned();
         Client { ip, helo: STRANGER_NAME.to_owned(), local: "stranger".to_owned(), domain }
+    }
+}
+
+/// The term other than `all` that makes a client neutral.
+fn neutral_by(ruling: &Ruling<'_>) -> Option<String> {
+    match &ruling.reason {
+        Reason::Term(directive, domain)
+            if ruling.verdict == Verdict::Neutral && directive.mechanism != Mechanism::All =>
+        {
+            Some(format!("{} of {domain}", quote(&directive.to_string())))
+        }
+        _ => None,
     }
 }
 
@@ -129,6 +151,6 @@ fn reason(reason: &Reason<'_>) -> String {
             format!("SPF of {domain} leads to {}, which has none", quote(name))
         }
         Reason::Limit(limit) => format!("{limit} (RFC 7208 section 4.6.4)"),
-        Reason::Open(question, outcome) => shown_open(question, outcome),
+        Reason::Open(unanswered) => unanswered.sentence(),
     }
 }

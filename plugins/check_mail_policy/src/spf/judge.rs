@@ -1,6 +1,8 @@
 //! The states of a domain's record and of all that it leads to.
 
-use common::proto::dns::{Kind, Outcome, Question};
+use std::collections::BTreeSet;
+
+use common::proto::dns::Outcome;
 use common::report::{Finding, Metric, Report, State, quote, some};
 
 use super::check_host::{MOST_LOOKUPS, MOST_VOIDS};
@@ -44,6 +46,7 @@ impl CheckMailPolicy {
         self.judge_clients(answers, &mut findings);
         findings.0.into_iter().for_each(|finding| report.add(finding));
         record(&walk, report);
+        describe(&walk, report);
     }
 
     fn judge_content(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -88,7 +91,7 @@ impl CheckMailPolicy {
             Outcome::NxDomain => format!("{} has no SPF record: the name does not exist", self.domain),
             _ => format!("{} has no SPF record", self.domain),
         };
-        findings.add("spf_missing", self.spf.spf_missing, text);
+        findings.add("spf_missing", self.spf.missing(), text);
     }
 
     fn judge_limits(&self, walk: &Walk<'_>, findings: &mut Findings) {
@@ -97,7 +100,7 @@ impl CheckMailPolicy {
             let number = if walk.is_cut { format!("more than {}", lookups - 1) } else { lookups.to_string() };
             let text = format!("SPF of {domain} takes {number} lookups, above {MOST_LOOKUPS} ({LIMITS})");
             findings.add("spf_lookups", State::Critical, text);
-        } else if lookups >= usize::from(self.spf.spf_lookups_warning) {
+        } else if lookups >= self.spf.many_lookups() {
             let text = format!("SPF of {domain} takes {lookups} of {MOST_LOOKUPS} lookups ({LIMITS})");
             findings.add("spf_lookups", State::Warning, text);
         }
@@ -115,15 +118,20 @@ impl CheckMailPolicy {
     fn judge_senders(&self, walk: &Walk<'_>, findings: &mut Findings) {
         let domain = &self.domain;
         for (at, remark) in &walk.remarks {
-            if let (Remark::Everybody(directive), Some(node)) = (remark, walk.nodes.get(*at)) {
-                let term = quote(&directive.to_string());
-                let section = if directive.mechanism == Mechanism::All { "5.1" } else { "5.7" };
-                let text = format!(
-                    "everybody may send as {domain}: {term} of {} (RFC 7208 section {section})",
-                    whose(walk, node)
-                );
-                findings.add("spf_everybody", State::Critical, text);
-            }
+            let Some(node) = walk.nodes.get(*at) else { continue };
+            let whose = whose(walk, node);
+            let (term, why) = match remark {
+                Remark::Everybody(directive) if directive.mechanism == Mechanism::All => {
+                    (directive.to_string(), "(RFC 7208 section 5.1)")
+                }
+                Remark::Everybody(directive) => (directive.to_string(), "(RFC 7208 section 5.7)"),
+                Remark::ClientChooses(term) => {
+                    (term.clone(), "asks for a name that the client chooses (RFC 7208 section 7.2)")
+                }
+                _ => continue,
+            };
+            let text = format!("everybody may send as {domain}: {} of {whose} {why}", quote(&term));
+            findings.add("spf_everybody", State::Critical, text);
         }
         let (share, family) = walk.world.share();
         if share > SIXTEENTH {
@@ -174,11 +182,6 @@ impl CheckMailPolicy {
                     remark("spf_ignored", text);
                 }
             }
-            let left_out = answers.get(&node.domain, Kind::Txt).left_out;
-            if left_out > 0 {
-                let text = format!("{whose} has too many TXT records: {left_out} were not looked at");
-                findings.add("spf_texts", State::Unknown, text);
-            }
         }
         for text in lookalikes(answers, &self.domain) {
             let text = format!("{} of {} is no SPF record (RFC 7208 section 4.5)", quote(text), self.domain);
@@ -187,11 +190,10 @@ impl CheckMailPolicy {
     }
 
     fn judge_open(&self, walk: &Walk<'_>, findings: &mut Findings) {
-        let open: Vec<String> =
-            walk.open.iter().map(|(question, outcome)| shown_open(question, outcome)).collect();
+        let open: Vec<String> = walk.open.iter().map(ToString::to_string).collect();
         if !open.is_empty() {
-            let state = State::worst(walk.open.iter().map(|(_, outcome)| self.state_of(outcome)));
-            let text = format!("SPF of {} is not known: {}", self.domain, some(&open, 3));
+            let state = State::worst(walk.open.iter().map(|open| self.state_of(&open.outcome)));
+            let text = format!("SPF of {} is not known: cannot look up {}", self.domain, some(&open, 3));
             findings.add("spf_dns", state, text);
         }
     }
@@ -248,7 +250,7 @@ fn judge_terms(walk: &Walk<'_>, findings: &mut Findings) {
         let Some(node) = walk.nodes.get(*at) else { continue };
         let whose = whose(walk, node);
         match remark {
-            Remark::Everybody(_) | Remark::AsksForClient(_) => {}
+            Remark::Everybody(_) | Remark::AsksForClient(_) | Remark::ClientChooses(_) => {}
             Remark::TooManyExchangers(directive, number) => {
                 let term = quote(&directive.to_string());
                 let text = format!("{term} of {whose} has {number} mail exchangers, above 10 ({LIMITS})");
@@ -319,17 +321,26 @@ fn whose(walk: &Walk<'_>, node: &Node<'_>) -> String {
     }
 }
 
-/// A question without an answer, and what came of it.
-pub(super) fn shown_open(question: &Question, outcome: &Outcome) -> String {
-    format!("{} {}: {outcome}", question.kind, question.name)
+/// What `-v` shows: each record once, as it stands there.
+fn describe(walk: &Walk<'_>, report: &mut Report) {
+    let mut shown = BTreeSet::new();
+    for node in &walk.nodes {
+        if let Content::Read { text, .. } | Content::Broken { text, .. } = node.content
+            && shown.insert(&node.domain)
+        {
+            report.context(1, format!("{}: {text}", whose(walk, node)));
+        }
+    }
 }
 
 fn record(walk: &Walk<'_>, report: &mut Report) {
     let is_read = |node: &Node<'_>| matches!(node.content, Content::Read { .. });
     let is_endless = |node: &Node<'_>| matches!(node.content, Content::Loop);
     // A loop has no number, and what was not answered may hide any.
-    let is_known =
-        walk.nodes.first().is_some_and(is_read) && walk.open.is_empty() && !walk.nodes.iter().any(is_endless);
+    let is_known = walk.nodes.first().is_some_and(is_read)
+        && walk.open.is_empty()
+        && !walk.is_cut
+        && !walk.nodes.iter().any(is_endless);
     report.record_count(&SPF_LOOKUPS, is_known.then_some(walk.lookups));
-    report.record_count(&SPF_VOIDS, (is_known && !walk.is_cut).then_some(walk.voids.len()));
+    report.record_count(&SPF_VOIDS, is_known.then_some(walk.voids.len()));
 }

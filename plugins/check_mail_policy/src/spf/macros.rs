@@ -93,6 +93,18 @@ impl<'a> MacroString<'a> {
         self.pieces().any(|piece| matches!(piece, Piece::Macro(found) if found.letter == letter))
     }
 
+    /// Whether it ends in words of the client's own, so that whoever sends can have his own servers
+    /// asked. A single label of them is only a top-level name.
+    pub(super) fn is_clients_choice(self) -> bool {
+        let is_dot = |piece: &Piece<'_>| matches!(piece, Piece::Text("."));
+        match self.pieces().filter(|piece| !is_dot(piece)).last() {
+            Some(Piece::Macro(last)) => {
+                last.keep != 1 && matches!(last.letter, Letter::LocalPart | Letter::Helo | Letter::Ptr)
+            }
+            _ => false,
+        }
+    }
+
     /// The name that this becomes, without a last dot and of 253 characters at most: labels on
     /// the left go first (section 7.3). `None` as soon as a letter has no value.
     pub(super) fn name(self, mut value: impl FnMut(Letter) -> Option<String>) -> Option<String> {

@@ -4,9 +4,10 @@ use common::proto::dns::{DomainName, Kind, Outcome};
 
 use super::record::is_record;
 use crate::answers::Answers;
+use crate::lookup::{Texts, Unanswered};
 
 /// What a name publishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Published<'a> {
     /// One record, not yet read.
     Record(&'a str),
@@ -15,20 +16,18 @@ pub(super) enum Published<'a> {
     /// So many, which is one too many at least.
     Several(usize),
     /// Nobody knows.
-    Open(&'a Outcome),
+    Open(Unanswered),
 }
 
 /// The record of a name, among its texts.
 pub(super) fn published<'a>(answers: &'a Answers, name: &DomainName) -> Published<'a> {
-    let texts = match answers.texts(name) {
-        Ok(texts) => texts,
-        Err(outcome) => return Published::Open(outcome),
-    };
-    let mut records = texts.into_iter().filter(|text| is_record(text));
-    match (records.next(), records.count()) {
-        (None, _) => Published::Missing(&answers.get(name, Kind::Txt).outcome),
-        (Some(record), 0) => Published::Record(record),
-        (Some(_), more) => Published::Several(1 + more),
+    match Texts::read(answers, name, is_record) {
+        Err(unanswered) => Published::Open(unanswered),
+        Ok(texts) => match texts.records.as_slice() {
+            [] => Published::Missing(&answers.get(name, Kind::Txt).outcome),
+            [record] => Published::Record(record),
+            several => Published::Several(several.len()),
+        },
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use common::proto::dns::{Data, DomainName, Kind, Outcome, Question, Record};
+use common::proto::dns::{Data, DomainName, Kind, Outcome, Record};
 
 use super::macros::{Letter, MacroString};
 use super::published::{Published, published};
@@ -12,6 +12,7 @@ use super::record::{Directive, Mechanism, Prefixes, Qualifier, SpfRecord};
 use super::syntax::SyntaxError;
 use super::world::World;
 use crate::answers::{Answers, asked_name};
+use crate::lookup::Unanswered;
 
 /// All that a domain's record leads to.
 #[derive(Debug, Default)]
@@ -25,7 +26,7 @@ pub(super) struct Walk<'a> {
     /// Questions with an empty answer; those for addresses only where both families are empty.
     pub(super) voids: Vec<String>,
     /// Questions without an answer.
-    pub(super) open: Vec<(Question, &'a Outcome)>,
+    pub(super) open: Vec<Unanswered>,
     /// What is odd about single terms.
     pub(super) remarks: Vec<(usize, Remark<'a>)>,
     /// The addresses that may send.
@@ -88,6 +89,8 @@ pub(super) enum Remark<'a> {
     NotFollowed(String),
     /// A mechanism that depends on the client.
     AsksForClient(Directive<'a>),
+    /// A term that lets pass whom servers of the client's choice let pass.
+    ClientChooses(String),
 }
 
 /// Terms that are looked at: enough to say that there are far too many.
@@ -146,8 +149,8 @@ impl<'a> Walk<'a> {
                 },
                 Published::Missing(outcome) => Content::Missing(outcome),
                 Published::Several(number) => Content::Several(number),
-                Published::Open(outcome) => {
-                    self.leave_open(&domain, Kind::Txt, outcome);
+                Published::Open(unanswered) => {
+                    self.leave_open(unanswered);
                     Content::Open
                 }
             }
@@ -185,6 +188,9 @@ impl<'a> Walk<'a> {
         }
         if let Some(spec) = record.live_redirect() {
             self.count();
+            if lets_pass && spec.is_clients_choice() {
+                self.remarks.push((at, Remark::ClientChooses(format!("redirect={spec}"))));
+            }
             let way = Way { parent: Some(at), link: Link::Redirect, decides, lets_pass };
             self.lead(answers, spec, &domain, way);
         }
@@ -193,6 +199,9 @@ impl<'a> Walk<'a> {
     fn look_at(&mut self, answers: &'a Answers, place: Place<'_>, directive: Directive<'a>) {
         let Place { at, domain, .. } = place;
         let lets_pass = place.lets_pass && directive.qualifier == Qualifier::Pass;
+        if lets_pass && directive.mechanism.domain().is_some_and(MacroString::is_clients_choice) {
+            self.remarks.push((at, Remark::ClientChooses(directive.to_string())));
+        }
         if directive.mechanism.needs_ptr() {
             self.remarks.push((at, Remark::Ptr(directive)));
         }
@@ -266,16 +275,15 @@ impl<'a> Walk<'a> {
         match answers.get(name, kind).records() {
             Ok(records) => Some(records),
             Err(outcome) => {
-                self.leave_open(name, kind, outcome);
+                self.leave_open(Unanswered::new(name, kind, outcome));
                 None
             }
         }
     }
 
-    fn leave_open(&mut self, name: &DomainName, kind: Kind, outcome: &'a Outcome) {
-        let question = Question { name: name.clone(), kind };
-        if !self.open.iter().any(|(known, _)| *known == question) {
-            self.open.push((question, outcome));
+    fn leave_open(&mut self, unanswered: Unanswered) {
+        if !self.open.contains(&unanswered) {
+            self.open.push(unanswered);
         }
     }
 

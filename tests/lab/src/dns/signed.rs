@@ -129,6 +129,17 @@ impl Validator {
     /// The same with a choice of the server behind it.
     #[must_use]
     pub fn start_with(origin: Origin, signed: &[SignedZone], unsigned: &[ZoneFile]) -> Self {
+        Self::start_on(UnboundOptions::default(), origin, signed, unsigned)
+    }
+
+    /// The same with further wishes for the resolver, as where it listens.
+    #[must_use]
+    pub fn start_on(
+        wishes: UnboundOptions,
+        origin: Origin,
+        signed: &[SignedZone],
+        unsigned: &[ZoneFile],
+    ) -> Self {
         let given: Vec<&ZoneFile> = signed.iter().map(SignedZone::file).chain(unsigned).collect();
         let names: BTreeSet<&str> = given.iter().map(|zone| zone.name.as_str()).collect();
         let above: BTreeSet<&str> = names.iter().filter_map(|name| name.rsplit('.').next()).collect();
@@ -141,7 +152,7 @@ impl Validator {
             )),
         };
         let address = origin.addr();
-        let mut options = UnboundOptions::default().server_line("  module-config: \"validator iterator\"");
+        let mut options = wishes.server_line("  module-config: \"validator iterator\"");
         for zone in &zones {
             options = options.stub(&zone.name, address);
         }

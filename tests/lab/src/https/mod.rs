@@ -109,6 +109,8 @@ impl HttpsOptions {
 pub struct Request {
     /// The server's address that was connected to.
     pub local: SocketAddr,
+    /// Where the client was.
+    pub peer: SocketAddr,
     /// The name that TLS began with (RFC 6066 section 3).
     pub server_name: Option<String>,
     /// `GET`.
@@ -239,18 +241,18 @@ impl Shared {
         let server_name = wire.server_name().map(str::to_ascii_lowercase);
         let named = self.sites.iter().find(|site| Some(&site.name) == server_name.as_ref());
         let site = named.unwrap_or(&self.sites[0]);
-        let local = wire.socket().local_addr()?;
-        self.requests.lock().unwrap().push(request(head, local, server_name.clone()));
+        let ends = (wire.socket().local_addr()?, wire.socket().peer_addr()?);
+        self.requests.lock().unwrap().push(request(head, ends, server_name.clone()));
         play_on(wire, number, stop, &site.answer);
         Ok(())
     }
 }
 
-fn request(head: Head, local: SocketAddr, server_name: Option<String>) -> Request {
+fn request(head: Head, (local, peer): (SocketAddr, SocketAddr), server_name: Option<String>) -> Request {
     let mut words = head.first.splitn(3, ' ').map(str::to_owned);
     let mut word = || words.next().unwrap_or_default();
     let (method, target, version) = (word(), word(), word());
-    Request { local, server_name, method, target, version, fields: head.fields }
+    Request { local, peer, server_name, method, target, version, fields: head.fields }
 }
 
 /// Sockets at all of these addresses, on one port.

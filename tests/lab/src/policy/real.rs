@@ -1,14 +1,14 @@
 //! The same domain on real servers: a zone that is signed, on NSD or BIND; Unbound, which validates
 //! it; nginx with the policy; Postfix as both exchangers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::{DOMAIN, Domain, WEB, arguments, is_in};
-use crate::dns::ZoneFile;
 use crate::dns::signed::{Origin, SignedZone, Validator};
+use crate::dns::{Rdata, Record, ZoneFile};
 use crate::https::Opening;
 use crate::https::nginx::PolicyHost;
 use crate::postfix_mx::{MxHost, PostfixMx, PostfixMxOptions};
@@ -27,8 +27,9 @@ pub struct RealServers {
 }
 
 impl Domain {
-    /// Starts real servers, with all that was changed of records, certificates and the policy. What
-    /// only embedded servers can be made to do stops the test.
+    /// Starts real servers, with all that was changed of records, certificates and the policy; the
+    /// exchangers listen at all addresses that the records give them. What only embedded servers can
+    /// be made to do stops the test.
     #[must_use]
     pub fn start_real(self, origin: Origin) -> RealServers {
         self.start_real_signed(origin, SignedZone::new)
@@ -50,7 +51,7 @@ impl Domain {
         assert!(is_plain, "real servers cannot be made to do that");
         let of = |host: &super::Host| MxHost {
             name: host.options.host_name.clone(),
-            address: host.options.listen.ip(),
+            addresses: addresses_of(&self.records, &host.options.host_name),
             leaf: host.options.leaf.clone(),
         };
         let hosts = self.hosts.iter().map(of).collect();
@@ -72,6 +73,16 @@ impl Domain {
         let ca_file = self.authority.write_ca(folder.path());
         RealServers { dns, web, mx, ca_file, _folder: folder }
     }
+}
+
+fn addresses_of(records: &[Record], name: &str) -> Vec<IpAddr> {
+    let own = records.iter().filter(|record| record.name.as_deref() == Some(name));
+    let address = |record: &Record| match record.data {
+        Rdata::A(address) => Some(address.into()),
+        Rdata::Aaaa(address) => Some(address.into()),
+        _ => None,
+    };
+    own.filter_map(address).collect()
 }
 
 impl RealServers {

@@ -178,6 +178,13 @@ proptest! {
 }
 
 #[test]
+fn words_for_the_refused_are_asked_for_only_where_somebody_reads_them() {
+    let zone = Zone::default().txt("n0.example", "v=spf1 exp=why.example -all");
+    assert_eq!(asked(&zone, &[]).2, 1, "TXT");
+    assert_eq!(asked(&zone, &["--ip", "192.0.2.1"]).2, 2, "TXT twice");
+}
+
+#[test]
 fn aliases_of_one_record_are_counted_as_often_as_they_are_asked() {
     let name = asked_name("n0.example").unwrap();
     let zone = Zone::default().txt("n0.example", "v=spf1 a:h.example a:h.example -all");

@@ -1,7 +1,8 @@
 //! Each row of the table of states.
 
 use clap::Parser as _;
-use common::proto::dns::{Kind, Outcome};
+use common::net::dns::Reply;
+use common::proto::dns::{Answer, Kind, Outcome, Question};
 use common::report::{Report, State};
 
 use super::Hosts as _;
@@ -141,6 +142,7 @@ fn critical_more_than_ten_lookups() {
     assert_zone(&many(11), State::Critical, &format!("SPF of example.org takes 11 lookups, above 10 {rule}"));
     let text = format!("SPF of example.org takes more than 40 lookups, above 10 {rule}");
     assert_zone(&many(60), State::Critical, &text);
+    assert_eq!(metrics(&judged(&many(60), &[]))[0], ("spf_lookups", None), "nobody counted them");
 }
 
 #[test]
@@ -281,6 +283,60 @@ fn critical_macros_let_strangers_in() {
 }
 
 #[test]
+fn critical_names_that_the_client_chooses() {
+    for (record, term, of) in [
+        ("v=spf1 a:%{h} -all", "a:%{h}", "example.org"),
+        ("v=spf1 mx:mail.%{h2} -all", "mx:mail.%{h2}", "example.org"),
+        ("v=spf1 exists:%{ir}.%{l} -all", "exists:%{ir}.%{l}", "example.org"),
+        ("v=spf1 include:%{p} -all", "include:%{p}", "example.org"),
+        ("v=spf1 redirect=_spf.%{h}", "redirect=_spf.%{h}", "example.org"),
+        ("v=spf1 include:c.example -all", "ptr:%{H}", "c.example (included by example.org)"),
+    ] {
+        let zone = spf(record).txt("c.example", "v=spf1 ptr:%{H} -all");
+        let text = format!(
+            "everybody may send as example.org: \"{term}\" of {of} asks for a name that the client chooses \
+             (RFC 7208 section 7.2)"
+        );
+        assert_zone(&zone, State::Critical, &text);
+    }
+    for good in ["a:%{h}.a.example", "exists:%{l1}.%{d}", "exists:%{o}", "-a:%{h}", "?include:%{h}"] {
+        let report = judged(&spf(&format!("v=spf1 {good} -all")), &[]);
+        let ids: Vec<&str> = report.findings().iter().map(|finding| finding.id.as_ref()).collect();
+        assert!(!ids.contains(&"spf_everybody"), "{good}: {ids:?}");
+    }
+}
+
+#[test]
+fn warning_neutral_before_the_rest() {
+    let zone = spf("v=spf1 ip4:192.0.2.1 ?include:a.example -all").txt("a.example", "v=spf1 +all");
+    let text = "\"?include:a.example\" of example.org makes whoever is not listed neutral, as 192.0.2.219 \
+                (RFC 7208 section 8.2)";
+    assert_zone(&zone, State::Warning, text);
+    // Addresses of documents are listed in many tests of others.
+    assert_first("v=spf1 ?ip4:203.0.113.0/24 -all", State::Ok, "SPF 0 of 10 lookups, -all");
+}
+
+#[test]
+fn unknown_texts_that_were_not_kept() {
+    let mut answers = crate::answers::Answers::default();
+    let name = crate::answers::asked_name(DOMAIN).unwrap();
+    for kind in [Kind::Txt, Kind::A] {
+        let outcome = Outcome::Records(Vec::new());
+        let answer = Answer { left_out: 1, ..Answer::bare(outcome) };
+        let reply = Reply { answer, server: None, time: None };
+        answers.insert(Question { name: name.clone(), kind }, reply);
+    }
+    let all = ["check_mail_policy", "-d", DOMAIN, "--spf", "--ip", "192.0.2.1"];
+    let options = CheckMailPolicy::try_parse_from(all).unwrap();
+    let mut report = Report::new();
+    options.judge_spf(&answers, &mut report);
+    assert_eq!(report.state(), State::Unknown, "{:?}", report.findings());
+    let first = &report.findings()[0].text;
+    assert!(first.ends_with("example.org: malformed answer: more records than anybody reads"), "{first}");
+    assert!(answers.get(&name, Kind::A).records().is_err(), "part of the addresses says nothing");
+}
+
+#[test]
 fn warning_error_for_whoever_is_not_listed() {
     let report = judged(&spf("v=spf1 include:%{i}.a.example -all"), &[]);
     assert_eq!((report.state(), report.findings()[0].id.as_ref()), (State::Warning, "spf_unlisted"));
@@ -368,7 +424,11 @@ fn warning_name_that_nobody_can_ask_for() {
 #[test]
 fn unknown_questions_without_answer() {
     let zone = Zone::default().fails(DOMAIN, Kind::Txt, Outcome::Timeout);
-    assert_zone(&zone, State::Unknown, "SPF of example.org is not known: TXT example.org: timeout");
+    assert_zone(
+        &zone,
+        State::Unknown,
+        "SPF of example.org is not known: cannot look up the TXT record of example.org: timeout",
+    );
     let report = judged(&zone, &[]);
     assert_eq!(report.findings().len(), 1, "and not missing");
     assert_eq!(metrics(&report), [("spf_lookups", None), ("spf_voids", None)]);
@@ -379,14 +439,14 @@ fn unknown_questions_without_answer() {
         .mx(DOMAIN, &["b.example"])
         .host("b.example", &["192.0.2.1"])
         .fails("b.example", Kind::Aaaa, Outcome::Refused);
-    let text = "SPF of example.org is not known: TXT a.example: SERVFAIL, AAAA b.example: REFUSED";
+    let text = "SPF of example.org is not known: cannot look up the TXT record of a.example: SERVFAIL, the AAAA record of b.example: REFUSED";
     assert_zone(&zone, State::Unknown, text);
     let zone =
         spf("v=spf1 exists:%{i}.a.example -all").fails("203.0.113.219.a.example", Kind::A, Outcome::ServFail);
     assert_zone(
         &zone,
         State::Unknown,
-        "SPF of example.org is not known: A 203.0.113.219.a.example: SERVFAIL",
+        "SPF of example.org is not known: cannot look up the A record of 203.0.113.219.a.example: SERVFAIL",
     );
 }
 
@@ -442,7 +502,7 @@ fn unknown_client_whose_question_has_no_answer() {
     let zone = spf("v=spf1 ip4:192.0.2.1 -all").fails("b.example", Kind::Txt, Outcome::Timeout);
     let options = ["--ip", "192.0.2.1", "--sender", "a@b.example"];
     let report = judged(&zone, &options);
-    let text = "192.0.2.1 is not known: TXT b.example: timeout (temperror for \"a@b.example\")";
+    let text = "192.0.2.1 is not known: cannot look up the TXT record of b.example: timeout (temperror for \"a@b.example\")";
     assert_eq!((report.state(), report.findings()[0].text.as_str()), (State::Unknown, text));
 }
 
