@@ -3,12 +3,14 @@
 //! `tests/bench/run`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use lab::certs::{Authority, LeafOptions};
 use lab::cost::Candidate;
 use lab::dns::{Names, Responder};
 use lab::exchanger::{Exchanger, ExchangerOptions};
+use lab::policy::{DOMAIN, Domain, SELECTORS, Servers};
 use lab::smtpd::{BeforeTls, Submission, SubmissionOptions};
 use lab::tls::{self, Service};
 use tests::budget::{at_most, is_small, starts};
@@ -248,6 +250,84 @@ fn rdns_instructions() {
 #[test]
 fn rdns_peak_memory() {
     at_most("a name that leads back, KiB", confirmed().1.peak_rss_kib(), 6 * 1024);
+}
+
+/// A domain in order, with all of its servers.
+struct Policies(Servers);
+
+impl Policies {
+    fn new() -> Self {
+        Self(Domain::healthy().start())
+    }
+
+    /// What name servers alone say.
+    fn records(&self) -> Candidate {
+        let resolver = self.0.resolver().to_string();
+        policy_check(&["-d", DOMAIN, "--resolver", &resolver, "--spf", "--dmarc"].map(str::to_owned))
+    }
+
+    /// All records, the policy over HTTPS and the certificates of two hosts.
+    fn all(&self) -> Candidate {
+        let selectors = SELECTORS.map(|selector| format!("--dkim={selector}"));
+        let records = ["--spf", "--dmarc", "--mta-sts", "--tlsrpt", "--dane", "--bimi"].map(str::to_owned);
+        policy_check(&[&self.0.arguments(), &selectors[..], &records].concat())
+    }
+
+    /// The certificates of three servers by those of the system, a file with so many others.
+    fn by_the_system(&self, file: &Path, roots: usize) -> Candidate {
+        let roots = (0..roots).map(|number| Authority::new(&format!("Root {number}")).ca_pem().to_owned());
+        let own = std::fs::read_to_string(self.0.ca_file()).unwrap();
+        std::fs::write(file, roots.chain([own]).collect::<String>()).unwrap();
+        let [resolver, port, https] =
+            [self.0.resolver().to_string(), self.0.smtp_port().to_string(), self.0.https_port().to_string()];
+        let fixed =
+            ["-d", DOMAIN, "--resolver", &resolver, "--port", &port, "--https-port", &https, "--mta-sts"];
+        in_order(Candidate::new(shipped("check_mail_policy"), fixed).env("SSL_CERT_FILE", file))
+    }
+}
+
+fn policy_check(arguments: &[String]) -> Candidate {
+    in_order(Candidate::new(shipped("check_mail_policy"), arguments))
+}
+
+fn in_order(candidate: Candidate) -> Candidate {
+    assert_eq!(candidate.run().code, Some(0), "all is in order");
+    candidate
+}
+
+#[test]
+fn mail_policy_start_instructions() {
+    starts("check_mail_policy");
+}
+
+#[test]
+fn mail_policy_size() {
+    // The 2.6 MB of the others with TLS, and the readers of seven kinds of records.
+    is_small("check_mail_policy", 2_900_000);
+}
+
+#[test]
+fn mail_policy_instructions() {
+    let policies = Policies::new();
+    at_most("SPF and DMARC", policies.records().instructions(), 1_420_000);
+    at_most("all records, the policy, two hosts", policies.all().instructions(), 16_200_000);
+}
+
+/// Three servers are judged at the same time, and the system's certificates are read once.
+#[test]
+fn mail_policy_reads_the_systems_certificates_once() {
+    let (policies, folder) = (Policies::new(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("roots.pem");
+    let few = policies.by_the_system(&file, 0).instructions();
+    let many = policies.by_the_system(&file, 150).instructions();
+    at_most("150 certificates of the system", many - few, 4_800_000);
+}
+
+#[test]
+fn mail_policy_peak_memory() {
+    let policies = Policies::new();
+    at_most("SPF and DMARC, KiB", policies.records().peak_rss_kib(), 4200);
+    at_most("all records, the policy, two hosts, KiB", policies.all().peak_rss_kib(), 5 * 1024);
 }
 
 /// A verdict on a sound server, its certificate included.

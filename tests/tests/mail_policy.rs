@@ -189,6 +189,21 @@ fn only_what_is_named_is_looked_at() {
     assert_eq!(servers.hosts[0].connections(), 0);
 }
 
+#[test]
+fn name_servers_are_asked_without_certificates() {
+    let servers = Domain::healthy().start();
+    let check = || {
+        let resolver = servers.resolver().to_string();
+        let check = Check::new("check_mail_policy").args(["-d", DOMAIN, "--resolver", &resolver]);
+        check.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nonexistent")
+    };
+    check().args(["--spf", "--dmarc", "--tlsrpt"]).gives(Ok, &["SPF 4 of 10", "DMARC p=reject"]);
+    let https = servers.https_port().to_string();
+    check()
+        .args(["--mta-sts", "--no-connect", "--https-port", &https])
+        .gives(Unknown, &["the system has no CA certificates"]);
+}
+
 /// Nothing named: SPF and DMARC must be there, others must be right where they are there, and nobody's
 /// port 25 is touched.
 #[test]

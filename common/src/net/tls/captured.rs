@@ -22,8 +22,9 @@ use crate::proto::names::Host;
 pub struct ChainJudge {
     server_name: Option<ServerName<'static>>,
     trust: Trust,
-    /// Read once: those of a file at the start, the system's when the first chain is judged.
-    anchors: Arc<OnceLock<Anchors>>,
+    /// Read once, however many threads judge: those of a file at the start, the system's when the
+    /// first chain is judged.
+    anchors: Arc<OnceLock<Result<Anchors, ProbeError>>>,
 }
 
 /// A chain with its verdict.
@@ -42,7 +43,7 @@ impl ChainJudge {
         let server_name = name.map(|name| server_name(None, name)).transpose()?;
         let anchors = Arc::new(OnceLock::new());
         if let Trust::CaFile(path) = trust {
-            let _ = anchors.set(Anchors::from_file(path)?);
+            let _ = anchors.set(Ok(Anchors::from_file(path)?));
         }
         Ok(Self { server_name, trust: trust.clone(), anchors })
     }
@@ -51,7 +52,7 @@ impl ChainJudge {
     pub fn under(authority: &[u8], name: Option<&Host>) -> Result<Self, ProbeError> {
         let server_name = name.map(|name| server_name(None, name)).transpose()?;
         let given = CertificateDer::from(authority.to_vec());
-        let anchors = Arc::new(OnceLock::from(Anchors::of(given)));
+        let anchors = Arc::new(OnceLock::from(Ok(Anchors::of(given))));
         Ok(Self { server_name, trust: Trust::System, anchors })
     }
 
@@ -72,11 +73,8 @@ impl ChainJudge {
         if self.trust == Trust::Anyone {
             return Ok(None);
         }
-        if let Some(anchors) = self.anchors.get() {
-            return Ok(Some(anchors));
-        }
-        let read = Anchors::from_system()?;
-        Ok(Some(self.anchors.get_or_init(|| read)))
+        let read = self.anchors.get_or_init(Anchors::from_system);
+        read.as_ref().map(Some).map_err(Clone::clone)
     }
 }
 

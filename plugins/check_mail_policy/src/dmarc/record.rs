@@ -1,5 +1,6 @@
 //! One DMARC record (RFC 9989 sections 4.7 and 4.8).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use common::proto::dns::DomainName;
@@ -178,14 +179,19 @@ impl DmarcRecord {
         let Some(value) = tags.get(name) else { return Uris::default() };
         let mut uris = Uris { is_there: true, ..Uris::default() };
         let [mut sizes, mut schemes, mut bad] = [const { Vec::new() }; 3];
+        // A hostile record has thousands.
+        let mut known = BTreeSet::new();
         for uri in value.split(',').map(|uri| uri.trim_matches(BLANKS)) {
             let (bare, size) = without_size(uri);
             sizes.extend(size.map(quote));
             let place = Place::parse(bare);
             uris.has_valid |= matches!(place, Ok(_) | Err(PlaceError::Scheme));
             match place {
-                Ok(Place::Mailto(host)) if uris.hosts.contains(&host) => {}
-                Ok(Place::Mailto(host)) => uris.hosts.push(host),
+                Ok(Place::Mailto(host)) => {
+                    if known.insert(host.clone()) {
+                        uris.hosts.push(host);
+                    }
+                }
                 Ok(Place::Https(_)) | Err(PlaceError::Scheme) => schemes.push(quote(bare)),
                 Err(error) => bad.push(format!("{} {error}", quote(bare))),
             }
