@@ -34,7 +34,10 @@ pub(crate) const STATES: &[(State, &str)] = &[
         "DMARC: weaker than --dmarc-min, no p=, words that no receiver knows, reports to who did not agree",
     ),
     (State::Critical, "DMARC: no record up to the top, several, a word in place of the policy that is none"),
-    (State::Warning, "MTA-STS: max_age below a day or above a year, another media type than text/plain"),
+    (
+        State::Warning,
+        "MTA-STS: max_age below a day or above a year, no text/plain, policies that differ, mode none",
+    ),
     (State::Critical, "MTA-STS: no record (--mta-sts), several or a broken one, no valid policy"),
     (State::Critical, "MTA-STS: the policy cannot be fetched: refused, redirected, a certificate that fails"),
     (
