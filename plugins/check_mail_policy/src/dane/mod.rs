@@ -6,7 +6,7 @@
 
 mod record;
 
-use common::net::dns::{Exchanger, Lookup, Route};
+use common::net::dns::{Exchanger, Lookup, Route, Target};
 use common::proto::dns::{DomainName, Kind};
 use common::report::{Finding, Metric, Report, State, some};
 
@@ -22,14 +22,32 @@ pub(crate) const TLSA: Metric = Metric::count("tlsa", "TLSA records of the mail 
 enum Promise<'a> {
     /// Nobody knows.
     Open(DomainName, &'a Heard),
+    /// The host was not looked up.
+    NotAsked,
+    /// There are more than were kept: so many.
+    TooMany(DomainName, usize),
     /// There are none.
     None,
     /// There are so many that a sender must not believe, because of this answer.
     Unsigned(String, usize),
-    /// There are some, but none that can be used: the first, and why not.
-    Unusable(DomainName, Tlsa, &'static str),
-    /// There are some that count.
+    /// There are so many, but none that can be used: the first, and why not.
+    Unusable(DomainName, Tlsa, &'static str, usize),
+    /// There are so many, and some of them count.
     Usable(usize),
+}
+
+impl Promise<'_> {
+    /// How many records there are, where that is known.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Self::Open(..) | Self::NotAsked => None,
+            Self::None => Some(0),
+            Self::TooMany(_, count)
+            | Self::Unsigned(_, count)
+            | Self::Unusable(_, _, _, count)
+            | Self::Usable(count) => Some(*count),
+        }
+    }
 }
 
 /// Judges the records of all hosts, and each certificate that was looked at.
@@ -39,16 +57,14 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
     }
     let promises: Vec<(&Exchanger, Promise<'_>)> =
         hosts.mail.hosts.iter().map(|host| (host, promise(options, hosts, host))).collect();
-    let records = promises.iter().map(|(_, promise)| match promise {
-        Promise::Unsigned(_, count) | Promise::Usable(count) => *count,
-        Promise::Unusable(..) => 1,
-        Promise::Open(..) | Promise::None => 0,
-    });
-    let is_open = promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
-    let total: usize = records.sum();
-    report.record_count(&TLSA, Some(total).filter(|_| !is_open || total > 0));
+    let counts: Vec<Option<usize>> = promises.iter().map(|(_, promise)| promise.count()).collect();
+    report.record_count(&TLSA, counts.iter().copied().sum());
     judge_promises(options, &promises, report);
-    judge_signature_of_mx(options, hosts, total, report);
+    let is_promised = counts.iter().any(|count| count.is_some_and(|count| count > 0));
+    judge_missing(&promises, is_promised, report);
+    if is_promised {
+        judge_signature_of_mx(options, hosts, report);
+    }
 
     let usable: Vec<&str> = promises
         .iter()
@@ -59,10 +75,11 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
     for visit in visits.clone() {
         judge_visit(options, visit, report);
     }
-    let well = visits.clone().filter(|visit| visit.keeps_its_promise()).count();
-    let looked = match visits.filter(|visit| visit.served.is_some()).count() {
+    let seen = visits.filter(|visit| visit.stop.is_none());
+    let well = seen.clone().filter(|visit| visit.keeps_its_promise()).count();
+    let looked = match seen.count() {
         0 => "certificates not looked at".to_owned(),
-        served => format!("{well} of {served} certificates match"),
+        seen => format!("{well} of {seen} certificates match"),
     };
     if !usable.is_empty() {
         let (some, all) = (usable.len(), promises.len());
@@ -71,10 +88,16 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
 }
 
 fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) -> Promise<'a> {
+    if host.target == Target::LeftOut {
+        return Promise::NotAsked;
+    }
     let Some((name, heard)) = hosts.tlsa_of(options, host) else { return Promise::None };
     let Ok(records) = heard.records() else { return Promise::Open(name, heard) };
     let all: Vec<Tlsa> = records.iter().filter_map(Tlsa::of).collect();
     let Some(first) = all.first() else { return Promise::None };
+    if heard.left_out > 0 {
+        return Promise::TooMany(name, all.len() + heard.left_out);
+    }
     if !(heard.authenticated && options.connect.believes(heard.server)) {
         return Promise::Unsigned(format!("{name} TLSA"), all.len());
     }
@@ -85,15 +108,14 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
     }
     match first.unusable() {
         Some(why) if all.iter().all(|record| record.unusable().is_some()) => {
-            Promise::Unusable(name, first.clone(), why)
+            Promise::Unusable(name, first.clone(), why, all.len())
         }
         _ => Promise::Usable(all.len()),
     }
 }
 
 fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_>)], report: &mut Report) {
-    let mut without = Vec::new();
-    for (host, promise) in promises {
+    for (_, promise) in promises {
         match promise {
             Promise::Open(name, heard) => {
                 let text = format!("{name} TLSA: {}", heard.outcome);
@@ -102,7 +124,10 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                         .with_hint("as long as this is not answered, senders with DANE keep the mail"),
                 );
             }
-            Promise::None => without.push(host.host.clone()),
+            Promise::TooMany(name, count) => {
+                let text = format!("{name} has {count} TLSA records, which is more than are looked at");
+                report.find("tlsa_open", State::Unknown, text);
+            }
             Promise::Unsigned(name, _) => {
                 let text = format!("{name} is not validated (no AD): senders pass over the TLSA record");
                 report.add(Finding::new("tlsa_unsigned", State::Warning, text).with_hint(
@@ -110,13 +135,21 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                      or --trust-ad where the way to it is safe",
                 ));
             }
-            Promise::Unusable(name, record, why) => {
+            Promise::Unusable(name, record, why, _) => {
                 let text = format!("{name} TLSA {record} cannot be used: {why}");
                 report.find("tlsa_unusable", State::Warning, text);
             }
-            Promise::Usable(..) => {}
+            // Whoever was not looked up is named with the other gaps of the way there.
+            Promise::NotAsked | Promise::None | Promise::Usable(..) => {}
         }
     }
+}
+
+/// Hosts without records, beside others that have some, or nobody knows.
+fn judge_missing(promises: &[(&Exchanger, Promise<'_>)], is_promised: bool, report: &mut Report) {
+    let is_without = |(_, promise): &&(_, Promise<'_>)| matches!(promise, Promise::None);
+    let without: Vec<String> =
+        promises.iter().filter(is_without).map(|(host, _)| host.host.clone()).collect();
     if without.is_empty() {
         return;
     }
@@ -124,15 +157,16 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
         let text = format!("no mail exchanger has a TLSA record: {}", some(&without, 3));
         report.find("tlsa_missing", State::Critical, text);
     } else {
-        let text = format!("no TLSA record for {}, while other mail exchangers have one", some(&without, 3));
+        let others = if is_promised { ", while other mail exchangers have one" } else { "" };
+        let text = format!("no TLSA record for {}{others}", some(&without, 3));
         report.find("tlsa_missing", State::Warning, text);
     }
 }
 
 /// Records of hosts do not help where a liar can name other hosts (RFC 7672 section 2.2.1).
-fn judge_signature_of_mx(options: &CheckMailPolicy, hosts: &Hosts, total: usize, report: &mut Report) {
+fn judge_signature_of_mx(options: &CheckMailPolicy, hosts: &Hosts, report: &mut Report) {
     let mail = &hosts.mail;
-    if total > 0 && !(mail.authenticated && options.connect.believes(mail.server)) {
+    if !(mail.authenticated && options.connect.believes(mail.server)) {
         let text = format!(
             "{} {} is not validated (no AD): its TLSA records protect nobody",
             options.domain,
