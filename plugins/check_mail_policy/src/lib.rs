@@ -128,8 +128,10 @@ impl Plugin for CheckMailPolicy {
     fn evaluate(&self, seen: &Seen, run: &Run) -> Report {
         let mut report = Report::new();
         let announced = self.judge_records(&seen.answers, &mut report);
-        if let Some(hosts) = seen.hosts.as_ref().filter(|_| self.records.dane || announced.is_some()) {
-            judge_hosts(self, hosts, run, &mut report);
+        match &seen.hosts {
+            _ if !self.records.dane && announced.is_none() => {}
+            Some(hosts) => judge_hosts(self, hosts, run, &mut report),
+            None => report.find("mx_open", State::Unknown, "the mail exchangers were not looked at"),
         }
         if let Some(hosts) = seen.hosts.as_ref().filter(|_| self.records.dane) {
             judge_dane(self, hosts, &mut report);

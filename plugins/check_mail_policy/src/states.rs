@@ -52,6 +52,6 @@ pub(crate) const STATES: &[(State, &str)] = &[
         "DANE: TLSA, MX or address not validated (no AD), records nobody can use or only some have",
     ),
     (State::Warning, "BIMI: no record (--bimi), several, a broken one, DMARC too weak for a logo"),
-    (State::Unknown, "a question without an answer, a mail exchanger or policy host out of reach"),
+    (State::Unknown, "a question without an answer, a mail exchanger or policy host that was not looked at"),
     (State::Unknown, "wrong options, timeout (--timeout-state)"),
 ];

@@ -17,6 +17,7 @@ pub mod arp_netlink;
 pub mod dns_message;
 pub mod http_response;
 pub mod ini;
+pub mod mail_hosts_verdict;
 pub mod mail_records;
 pub mod mx_verdict;
 pub mod mysql_check_rows;
@@ -57,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     ("dns_message", dns_message::run),
     ("http_response", http_response::run),
     ("ini", ini::run),
+    ("mail_hosts_verdict", mail_hosts_verdict::run),
     ("mail_records", mail_records::run),
     ("mx_verdict", mx_verdict::run),
     ("mysql_check_rows", mysql_check_rows::run),

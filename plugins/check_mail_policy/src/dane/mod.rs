@@ -23,16 +23,32 @@ pub(crate) const TLSA: Metric = Metric::count("tlsa", "TLSA records of the mail 
 enum Promise<'a> {
     /// Nobody knows.
     Open(DomainName, &'a Heard),
+    /// The host was not looked up.
+    NotAsked,
+    /// There are more than were kept: so many.
+    TooMany(DomainName, usize),
     /// There are none.
     None,
     /// There are so many that a sender must not believe, because of this answer.
     Unsigned(String, usize),
-    /// There are more than were kept: those left out may be the ones that count.
-    TooMany(DomainName, usize),
-    /// There are some, but none that can be used: the first, why not, and how many there are.
+    /// There are so many, but none that can be used: the first, and why not.
     Unusable(DomainName, Tlsa, &'static str, usize),
-    /// There are some that count.
+    /// There are so many, and some of them count.
     Usable(usize),
+}
+
+impl Promise<'_> {
+    /// How many records there are, where that is known.
+    fn count(&self) -> Option<usize> {
+        match self {
+            Self::Open(..) | Self::NotAsked => None,
+            Self::None => Some(0),
+            Self::TooMany(_, count)
+            | Self::Unsigned(_, count)
+            | Self::Unusable(_, _, _, count)
+            | Self::Usable(count) => Some(*count),
+        }
+    }
 }
 
 /// Judges the records of all hosts, and each certificate that was looked at.
@@ -43,17 +59,16 @@ pub(crate) fn judge_dane(options: &CheckMailPolicy, hosts: &Hosts, report: &mut 
         Route::Unanswered(_) => return report.record_count(&TLSA, None),
         Route::Null | Route::Nowhere | Route::NoDomain => return,
     }
-    // Hosts that were not looked up were not asked for records either.
-    let is_asked = |host: &&Exchanger| host.target != Target::LeftOut;
-    let asked: Vec<&Exchanger> = hosts.mail.hosts.iter().filter(is_asked).collect();
     let promises: Vec<(&Exchanger, Promise<'_>)> =
-        asked.iter().map(|host| (*host, promise(options, hosts, host))).collect();
-    let total: usize = promises.iter().map(|(_, promise)| promise.records()).sum();
-    let is_open = asked.len() < hosts.mail.hosts.len()
-        || promises.iter().any(|(_, promise)| matches!(promise, Promise::Open(..)));
-    report.record_count(&TLSA, (!is_open).then_some(total));
+        hosts.mail.hosts.iter().map(|host| (host, promise(options, hosts, host))).collect();
+    let counts: Vec<Option<usize>> = promises.iter().map(|(_, promise)| promise.count()).collect();
+    report.record_count(&TLSA, counts.iter().copied().sum());
     judge_promises(options, &promises, report);
-    judge_signature_of_mx(options, hosts, total, report);
+    let is_promised = counts.iter().any(|count| count.is_some_and(|count| count > 0));
+    judge_missing(&promises, is_promised, report);
+    if is_promised {
+        judge_signature_of_mx(options, hosts, report);
+    }
     judge_visits(options, hosts, &promises, report);
 }
 
@@ -73,10 +88,11 @@ fn judge_visits(
     for visit in visits.clone() {
         judge_visit(options, visit, report);
     }
-    let well = visits.clone().filter(|visit| visit.keeps_its_promise()).count();
-    let looked = match visits.filter(|visit| visit.served.is_some()).count() {
+    let seen = visits.filter(|visit| visit.stop.is_none());
+    let well = seen.clone().filter(|visit| visit.keeps_its_promise()).count();
+    let looked = match seen.count() {
         0 => "certificates not looked at".to_owned(),
-        served => format!("{well} of {served} certificates match"),
+        seen => format!("{well} of {seen} certificates match"),
     };
     if !usable.is_empty() {
         let (some, all) = (usable.len(), promises.len());
@@ -85,6 +101,9 @@ fn judge_visits(
 }
 
 fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) -> Promise<'a> {
+    if host.target == Target::LeftOut {
+        return Promise::NotAsked;
+    }
     let Some((name, heard)) = hosts.tlsa_of(options, host) else { return Promise::None };
     let Ok(records) = heard.records() else { return Promise::Open(name, heard) };
     let all: Vec<Tlsa> = records.iter().filter_map(Tlsa::of).collect();
@@ -109,8 +128,7 @@ fn promise<'a>(options: &CheckMailPolicy, hosts: &'a Hosts, host: &Exchanger) ->
 }
 
 fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_>)], report: &mut Report) {
-    let mut without = Vec::new();
-    for (host, promise) in promises {
+    for (_, promise) in promises {
         match promise {
             Promise::Open(name, heard) => {
                 let text = Unanswered::new(name, Kind::Tlsa, &heard.outcome).sentence();
@@ -119,7 +137,10 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                         .with_hint("as long as this is not answered, senders with DANE keep the mail"),
                 );
             }
-            Promise::None => without.push(host.host.clone()),
+            Promise::TooMany(name, count) => {
+                let text = format!("{name} has {count} TLSA records, which is more than are looked at");
+                report.find("tlsa_open", State::Unknown, text);
+            }
             Promise::Unsigned(name, _) => {
                 let text = format!("{name} is not validated (no AD): senders pass over the TLSA record");
                 report.add(Finding::new("tlsa_unsigned", State::Warning, text).with_hint(
@@ -127,17 +148,21 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
                      or --trust-ad where the way to it is safe",
                 ));
             }
-            Promise::TooMany(name, count) => {
-                let text = format!("{name} has {count} TLSA records, too many to look at");
-                report.find("tlsa_open", State::Unknown, text);
-            }
             Promise::Unusable(name, record, why, _) => {
                 let text = format!("{name} TLSA {record} cannot be used: {why}");
                 report.find("tlsa_unusable", State::Warning, text);
             }
-            Promise::Usable(..) => {}
+            // Whoever was not looked up is named with the other gaps of the way there.
+            Promise::NotAsked | Promise::None | Promise::Usable(..) => {}
         }
     }
+}
+
+/// Hosts without records, beside others that have some, or nobody knows.
+fn judge_missing(promises: &[(&Exchanger, Promise<'_>)], is_promised: bool, report: &mut Report) {
+    let is_without = |(_, promise): &&(_, Promise<'_>)| matches!(promise, Promise::None);
+    let without: Vec<String> =
+        promises.iter().filter(is_without).map(|(host, _)| host.host.clone()).collect();
     if without.is_empty() {
         return;
     }
@@ -145,15 +170,16 @@ fn judge_promises(options: &CheckMailPolicy, promises: &[(&Exchanger, Promise<'_
         let text = format!("no mail exchanger has a TLSA record: {}", some(&without, 3));
         report.find("tlsa_missing", State::Critical, text);
     } else {
-        let text = format!("no TLSA record for {}, while other mail exchangers have one", some(&without, 3));
+        let others = if is_promised { ", while other mail exchangers have one" } else { "" };
+        let text = format!("no TLSA record for {}{others}", some(&without, 3));
         report.find("tlsa_missing", State::Warning, text);
     }
 }
 
 /// Records of hosts do not help where a liar can name other hosts (RFC 7672 section 2.2.1).
-fn judge_signature_of_mx(options: &CheckMailPolicy, hosts: &Hosts, total: usize, report: &mut Report) {
+fn judge_signature_of_mx(options: &CheckMailPolicy, hosts: &Hosts, report: &mut Report) {
     let mail = &hosts.mail;
-    if total > 0 && !(mail.authenticated && options.connect.believes(mail.server)) {
+    if !(mail.authenticated && options.connect.believes(mail.server)) {
         let text = format!(
             "{} {} is not validated (no AD): its TLSA records protect nobody",
             options.domain,
@@ -195,19 +221,6 @@ fn judge_visit(options: &CheckMailPolicy, visit: &Visit, report: &mut Report) {
          certificate that is published",
         options.connect.port, visit.host
     )));
-}
-
-impl Promise<'_> {
-    /// Records that are there, whether they count or not.
-    const fn records(&self) -> usize {
-        match self {
-            Self::Unsigned(_, count)
-            | Self::TooMany(_, count)
-            | Self::Unusable(_, _, _, count)
-            | Self::Usable(count) => *count,
-            Self::Open(..) | Self::None => 0,
-        }
-    }
 }
 
 impl Visit {

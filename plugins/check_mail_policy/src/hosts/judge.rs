@@ -30,52 +30,71 @@ pub(crate) fn judge_hosts(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, r
 }
 
 fn judge_each(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
-    for host in &hosts.mail.hosts {
-        let name = quote(&host.host);
-        match &host.target {
-            Target::Root | Target::Literal(_) | Target::Unspeakable => {
-                let text = format!("the MX record names {name}, which is no host name");
-                report.find("mx_host", State::Warning, text);
-            }
-            Target::LeftOut => {
-                report.find(
-                    "mx_host",
-                    State::Unknown,
-                    format!("{name} was not looked up, there are too many"),
-                );
-            }
-            Target::Name { .. } => {
-                if let Some((kind, outcome)) = host.unanswered() {
-                    let text = format!("cannot look up the {kind} record of {}: {outcome}", host.host);
-                    report.find("mx_host", options.state_of(outcome), text);
-                } else if host.has_no_address() {
-                    report.find("mx_host", State::Warning, format!("{} has no address", host.host));
-                } else if hosts.visits.is_some() && host.addresses(options.allowed_family()).next().is_none()
-                {
-                    let text = format!("{} has no address of the family that -4 or -6 allows", host.host);
-                    report.find("mx_host", State::Unknown, text);
-                }
-            }
-        }
+    if hosts.mail.hosts.is_empty() {
+        report.find("mx_host", State::Unknown, format!("{} MX: no host is named", options.domain));
     }
-    let not_kept = hosts.mail.hosts.iter().flat_map(Exchanger::lookups).map(|lookup| lookup.left_out);
-    let (records, addresses) = (hosts.mail.left_out, hosts.untried + not_kept.sum::<usize>());
+    for host in &hosts.mail.hosts {
+        judge_host(options, host, report);
+    }
+    let kept_back = |host: &Exchanger| host.lookups().iter().map(|lookup| lookup.left_out).sum::<usize>();
+    let addresses = hosts.untried + hosts.mail.hosts.iter().map(kept_back).sum::<usize>();
+    let records = hosts.mail.left_out;
     if records > 0 || addresses > 0 {
         let text = format!("too much to look at: {records} MX records, {addresses} addresses left out");
         report.find("left_out", State::Unknown, text);
     }
-    let Some(visits) = &hosts.visits else { return };
+    if options.visits() {
+        judge_visits(options, hosts, run, report);
+    }
+}
+
+fn judge_visits(options: &CheckMailPolicy, hosts: &Hosts, run: &Run, report: &mut Report) {
+    let visits = hosts.visits.as_deref().unwrap_or_default();
     for visit in visits {
         judge_access(visit, run, report);
     }
-    // What was not found cannot be said to be well: no visit at all is not good news.
-    if visits.is_empty() && !report.findings().iter().any(|finding| finding.id.starts_with("mx_host")) {
-        report.find("mx_host", State::Unknown, "no mail exchanger has an address that could be visited");
+    if hosts.untried > 0 {
+        return;
+    }
+    let why = match options.smtp.family(options.family.family()) {
+        Family::Any => String::new(),
+        family => format!(": it has no {} address, and no other is allowed", family.name()),
+    };
+    for host in &hosts.mail.hosts {
+        let is_visited = visits.iter().any(|visit| visit.host == host.host);
+        if !is_visited && host.addresses(Family::Any).next().is_some() {
+            let text = format!("the certificate of {} was not looked at{why}", host.host);
+            report.find("mx_host", State::Unknown, text);
+        }
+    }
+}
+
+fn judge_host(options: &CheckMailPolicy, host: &Exchanger, report: &mut Report) {
+    let name = quote(&host.host);
+    match &host.target {
+        Target::Root | Target::Literal(_) | Target::Unspeakable => {
+            let text = format!("the MX record names {name}, which is no host name");
+            report.find("mx_host", State::Warning, text);
+        }
+        Target::LeftOut => {
+            report.find("mx_host", State::Unknown, format!("{name} was not looked up, there are too many"));
+        }
+        Target::Name { .. } => {
+            if let Some((kind, outcome)) = host.unanswered() {
+                let text = format!("cannot look up the {kind} record of {}: {outcome}", host.host);
+                report.find("mx_host", options.state_of(outcome), text);
+            } else if host.has_no_address() {
+                report.find("mx_host", State::Warning, format!("{} has no address", host.host));
+            }
+        }
     }
 }
 
 /// A conversation that ended before there was a certificate, and not because of TLS.
 fn judge_access(visit: &Visit, run: &Run, report: &mut Report) {
+    if visit.stop.is_none() && visit.opening.tls.is_none() {
+        report.find("mx_host", State::Unknown, format!("{} showed no certificate", visit.place()));
+    }
     let Some(stop) = visit.stop.as_ref().filter(|_| visit.tls_problem().is_none()) else { return };
     let finding = judge_stop(stop, &visit.opening, run);
     let text = format!("cannot look at the certificate of {}: {}", visit.place(), finding.text);
@@ -111,7 +130,7 @@ pub(crate) fn judge_served(
                     format!("{}: {problem}, while the MTA-STS policy wants it verified", visit.place());
                 report.find("sts_certificate", failing, text);
             }
-            None if visit.stop.is_none() => well += 1,
+            None if shown.is_some() => well += 1,
             None => {}
         }
     }

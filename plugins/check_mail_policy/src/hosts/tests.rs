@@ -279,6 +279,27 @@ fn dns_trouble_is_never_a_missing_record() {
         ipv6.without = Some(outcome.clone());
         world.gives(State::Unknown, &format!("cannot look up the AAAA record of mx1.example.org: {outcome}"));
     }
+    // Nobody knows whether others have one.
+    let mut world = World::good();
+    world.answer(MX1, Outcome::NoData);
+    world.answer(MX2, Outcome::ServFail);
+    let (state, texts) = world.judged();
+    assert_eq!(state, State::Unknown);
+    assert!(texts.lines().any(|line| line == "no TLSA record for mx1.example.org"), "{texts}");
+    let mut world = World::good();
+    world.answer(MX2, Outcome::NoData);
+    world.hosts.mail.hosts[0].target = Target::LeftOut;
+    let (state, texts) = world.judged();
+    assert!(state == State::Unknown && !texts.contains("no mail exchanger"), "{texts}");
+
+    let mut world = World::good();
+    let mut many =
+        Answer { authenticated: true, ..Answer::bare(Outcome::Records(vec![record_of(&tlsa(3))])) };
+    many.left_out = 40;
+    world.answer_by(MX1, many, Some(resolver()));
+    world.first().matches = vec![(tlsa(3), Match::No)];
+    world.gives(State::Unknown, "_25._tcp.mx1.example.org has 41 TLSA records, which is more than");
+
     let mut world = World::good();
     world.words = vec!["--dane", "--timeout-state", "critical"];
     world.answer(MX1, Outcome::Timeout);
@@ -303,8 +324,32 @@ fn domains_without_hosts_and_hosts_without_addresses() {
     world.hosts.untried = 3;
     world.gives(State::Unknown, "3 addresses left out");
     let mut world = World::good();
+    let Target::Name { ipv4, .. } = &mut world.hosts.mail.hosts[0].target else { panic!() };
+    ipv4.left_out = 2;
+    world.gives(State::Unknown, "0 MX records, 2 addresses left out");
+    let mut world = World::good();
+    world.first().opening.tls = None;
+    world.gives(State::Unknown, "mx1.example.org (192.0.2.1:25) showed no certificate");
+    let mut world = World::good();
+    world.hosts.visits = None;
+    world.gives(State::Unknown, "the certificate of mx1.example.org was not looked at");
+    let mut world = World::good();
     world.hosts.visits = Some(Vec::new());
-    world.gives(State::Unknown, "no mail exchanger has an address that could be visited");
+    world.gives(State::Unknown, "the certificate of mx1.example.org was not looked at");
+}
+
+#[test]
+fn unknown_hosts_of_another_family() {
+    let mut world = World::good();
+    world.words = vec!["--dane", "-6"];
+    let second = world.hosts.mail.hosts.get_mut(1).unwrap();
+    second.target = Target::Name { ipv4: lookup(&[]), ipv6: lookup(&["2001:db8::2"]) };
+    world.hosts.visits = Some(vec![visit(MX2, "2001:db8::2")]);
+    world.gives(
+        State::Unknown,
+        "the certificate of mx1.example.org was not looked at: it has no IPv6 address, and no other is allowed",
+    );
+    assert!(!world.judged().1.contains("of mx2.example.org was not"));
 }
 
 #[test]
@@ -317,7 +362,10 @@ fn unknown_addresses_that_were_not_kept_or_are_of_the_other_family() {
     world.words.push("-4");
     world.hosts.mail.hosts[1].target = Target::Name { ipv4: lookup(&[]), ipv6: lookup(&["2001:db8::2"]) };
     world.hosts.visits.as_mut().unwrap().truncate(1);
-    world.gives(State::Unknown, "mx2.example.org has no address of the family that -4 or -6 allows");
+    world.gives(
+        State::Unknown,
+        "the certificate of mx2.example.org was not looked at: it has no IPv4 address",
+    );
     world.words.push("--no-connect");
     world.hosts.visits = None;
     world.gives(State::Ok, "certificates not looked at");
@@ -330,7 +378,10 @@ fn unknown_more_tlsa_records_than_were_kept() {
     let answer = Answer { authenticated: true, left_out: 8, ..bare };
     world.answer_by(MX1, answer, Some(resolver()));
     world.first().matches = vec![(tlsa(3), Match::No)];
-    world.gives(State::Unknown, "_25._tcp.mx1.example.org has 9 TLSA records, too many to look at");
+    world.gives(
+        State::Unknown,
+        "_25._tcp.mx1.example.org has 9 TLSA records, which is more than are looked at",
+    );
     assert_eq!(world.metric("tlsa"), [Some(10.0)]);
 }
 

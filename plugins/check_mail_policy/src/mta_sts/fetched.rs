@@ -184,7 +184,7 @@ fn answer<'a>(place: &str, fetched: &'a Fetched, run: &Run) -> Result<&'a Respon
     if let Some(why) = fetched.tls.as_ref().and_then(distrust) {
         return Err(failed(State::Critical, why));
     }
-    let Some(response) = &fetched.response else {
+    let Some(response) = fetched.response.as_ref().filter(|_| fetched.tls.is_some()) else {
         return Err(failed(State::Unknown, "there is no answer".to_owned()));
     };
     let status = format!("HTTP {} {}", response.status, quote(&response.reason));
