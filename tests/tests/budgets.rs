@@ -309,7 +309,7 @@ fn mail_policy_size() {
 #[test]
 fn mail_policy_instructions() {
     let policies = Policies::new();
-    at_most("SPF and DMARC", policies.records().instructions(), 1_420_000);
+    at_most("SPF and DMARC", policies.records().instructions(), 1_440_000);
     at_most("all records, the policy, two hosts", policies.all().instructions(), 16_200_000);
 }
 

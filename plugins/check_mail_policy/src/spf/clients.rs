@@ -7,7 +7,7 @@ use common::report::{State, quote};
 
 use super::check_host::{Client, Reason, Ruling, Verdict, check_host};
 use super::judge::Findings;
-use super::record::Mechanism;
+use super::record::{Directive, Mechanism, Qualifier};
 use super::walk::{Remark, Walk};
 use crate::CheckMailPolicy;
 use crate::answers::Answers;
@@ -69,6 +69,13 @@ impl CheckMailPolicy {
             matches!(remark, Remark::AsksForClient(_) | Remark::NotFollowed(_) | Remark::Ptr(_))
         };
         let is_hidden = walk.remarks.iter().any(|(_, remark)| hides(remark));
+        // All else was seen without a client, and two of them cost each round as much as the rest of SPF.
+        let is_neutral = |directive: &Directive<'_>| {
+            directive.qualifier == Qualifier::Neutral && directive.mechanism != Mechanism::All
+        };
+        if !is_hidden && !walk.directives().any(is_neutral) {
+            return;
+        }
         for family in STRANGERS {
             let rulings = family.iter().map(|ip| (ip, check_host(answers, &self.stranger(*ip))));
             let mut last = None;
@@ -79,7 +86,6 @@ impl CheckMailPolicy {
                     break;
                 }
             }
-            // Without macros all but this was seen already.
             let last = last.filter(|(_, ruling)| is_hidden || neutral_by(ruling).is_some());
             if let Some((ip, ruling)) = last {
                 self.judge_stranger(*ip, &ruling, findings);

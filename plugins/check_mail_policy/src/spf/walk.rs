@@ -138,6 +138,15 @@ struct Place<'w> {
 }
 
 impl<'a> Walk<'a> {
+    /// The mechanisms of all records that could be read.
+    pub(super) fn directives(&self) -> impl Iterator<Item = &Directive<'a>> {
+        let records = self.nodes.iter().filter_map(|node| match &node.content {
+            Content::Read { record, .. } => Some(record),
+            _ => None,
+        });
+        records.flat_map(SpfRecord::reached)
+    }
+
     fn enter(&mut self, answers: &'a Answers, domain: DomainName, way: Way) {
         let content = if self.is_above(way.parent, &domain) {
             Content::Loop
