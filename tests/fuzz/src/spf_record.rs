@@ -28,7 +28,8 @@ pub fn run(data: &[u8]) {
     let sender = format!("{sender}@{DOMAIN}");
     let sender = if sender.parse::<common::proto::smtp::Mailbox>().is_ok() { &sender } else { "<>" };
     let passes = |ip: &str| {
-        let report = judged(&["--ip", ip, "--sender", sender], &texts);
+        // In one word: its first letter may be a hyphen.
+        let report = judged(&["--ip", ip, &format!("--sender={sender}")], &texts);
         let found = report.findings().into_iter().find(|finding| finding.id == "spf_ip");
         let state = found.expect("a word about each client").state;
         assert!(report.state() >= alone.state() && report.state() >= state, "a client takes nothing back");

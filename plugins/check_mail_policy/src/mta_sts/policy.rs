@@ -208,11 +208,13 @@ impl Pattern {
         Some(Self { name, is_wildcard: bare.is_some() })
     }
 
-    /// A wildcard stands for exactly one label.
+    /// A wildcard stands for exactly one label of a host.
     fn matches(&self, host: &str) -> bool {
-        let front = host.split_once('.').filter(|(label, _)| !label.is_empty());
-        match front {
-            Some((_, rest)) if self.is_wildcard => rest == self.name.as_str(),
+        let is_label = |label: &str| {
+            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        };
+        match host.split_once('.') {
+            Some((label, rest)) if self.is_wildcard => is_label(label) && rest == self.name.as_str(),
             _ => !self.is_wildcard && host == self.name.as_str(),
         }
     }
@@ -336,9 +338,15 @@ mod tests {
         for host in ["mail.example.org", "MAIL.example.ORG.", "a.example.net"] {
             assert!(policy.matches(host), "{host}");
         }
-        for host in
-            ["a.mail.example.org", "example.net", "a.b.example.net", ".example.net", "", "aexample.net"]
-        {
+        for host in [
+            "a.mail.example.org",
+            "example.net",
+            "a.b.example.net",
+            ".example.net",
+            "",
+            "aexample.net",
+            "*.example.net",
+        ] {
             assert!(!policy.matches(host), "{host}");
         }
     }
