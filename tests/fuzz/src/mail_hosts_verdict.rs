@@ -265,7 +265,8 @@ fn policy(choices: &mut Choices<'_>) -> Value {
     });
     let is_there = choices.below(8) != 1;
     let fetched = json!({
-        "address": null,
+        "address": "192.0.2.80:443",
+        "is_connected": true,
         "tls": if choices.below(8) == 1 { Value::Null } else { tls(choices) },
         "response": if choices.below(8) == 1 { Value::Null } else { response },
         "error": if choices.below(8) == 1 { failure(choices) } else { Value::Null },
