@@ -339,7 +339,7 @@ fn the_records_themselves_are_shown() {
 #[test]
 fn silence_in_one_place_hides_no_other() {
     let silent = |_: Reaction| Reaction::silence();
-    let slow = ["-t", "1.5", "--query-timeout", "9"];
+    let slow = ["-t", "5", "--query-timeout", "9"];
     let servers = Domain::healthy().with(fault::spf_timeout).start();
     let run =
         check(&servers).args(["--spf", "--mta-sts"]).args(slow).gives(Unknown, &["SPF of example.test"]);
@@ -368,12 +368,12 @@ fn unknown_figures_are_there() {
 /// What is slow is asked at the same time: rounds, not questions, cost time.
 #[test]
 fn a_far_resolver_costs_rounds() {
-    let servers = Domain::healthy().away(Duration::from_millis(50)).start();
+    let servers = Domain::healthy().away(Duration::from_millis(100)).start();
     let run = whole(&servers).gives(Ok, &["SPF 4 of 10"]);
     let questions = servers.dns.queries().len();
     assert!(questions > 20, "{questions}");
-    // 20 questions one after the other would be a second and more.
-    assert!(run.outcome.elapsed < Duration::from_millis(800), "{:?}", run.outcome.elapsed);
+    // 20 questions one after the other would be two seconds and more.
+    assert!(run.outcome.elapsed < Duration::from_secs(2), "{:?}", run.outcome.elapsed);
 }
 
 #[test]
