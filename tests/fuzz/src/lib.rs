@@ -14,6 +14,7 @@
 
 pub mod arp_frame;
 pub mod arp_netlink;
+pub mod choices;
 pub mod dns_message;
 pub mod http_response;
 pub mod ini;

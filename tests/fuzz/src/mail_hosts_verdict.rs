@@ -13,6 +13,8 @@ use common::plugin::{Plugin, Run};
 use common::report::{Report, State, StateTable};
 use serde_json::{Value, json};
 
+use super::choices::Choices;
+
 const OPTIONS: [&[&str]; 7] = [
     &["--dane"],
     &["--mta-sts"],
@@ -34,25 +36,6 @@ pub fn run(data: &[u8]) {
     assert_eq!(serde_json::to_value(&seen).expect("plain data"), observation, "nothing is lost in a dump");
     let states = StateTable::new(CheckMailPolicy::CONDITIONS);
     check(&options.evaluate(&seen, &Run { taken_at: 0, states }), words, &observation);
-}
-
-/// The bytes of the input, zeros when they are used up.
-struct Choices<'a>(&'a [u8]);
-
-impl Choices<'_> {
-    fn below(&mut self, end: usize) -> usize {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        usize::from(*first) % end.max(1)
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
-
-    fn seldom(&mut self) -> bool {
-        self.below(4) == 1
-    }
 }
 
 const HOSTS: [&str; 3] = ["mx1.example.org", "mx2.example.org", "other.example"];

@@ -9,6 +9,8 @@ use common::plugin::{Plugin, Run};
 use common::report::{Report, State, StateTable};
 use serde_json::{Value, json};
 
+use super::choices::Choices;
+
 /// The target.
 pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
@@ -18,25 +20,6 @@ pub fn run(data: &[u8]) {
     assert_eq!(serde_json::to_value(&seen).expect("plain data"), observation, "nothing is lost in a dump");
     let report = options.evaluate(&seen, &Run { taken_at: 0, states: StateTable::new(CheckMx::CONDITIONS) });
     check(&report, &observation);
-}
-
-/// The bytes of the input, zeros when they are used up.
-struct Choices<'a>(&'a [u8]);
-
-impl Choices<'_> {
-    fn below(&mut self, end: usize) -> usize {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        usize::from(*first) % end.max(1)
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
-
-    fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..self.below(most + 1)).map(|_| make(self)).collect()
-    }
 }
 
 fn options(choices: &mut Choices<'_>) -> CheckMx {

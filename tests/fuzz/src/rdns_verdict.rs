@@ -11,6 +11,8 @@ use common::plugin::{Plugin, Run};
 use common::report::{Report, State, StateTable};
 use serde_json::{Value, json};
 
+use super::choices::Choices;
+
 /// The target.
 pub fn run(data: &[u8]) {
     let mut choices = Choices(data);
@@ -20,29 +22,6 @@ pub fn run(data: &[u8]) {
     assert_eq!(serde_json::to_value(&seen).expect("plain data"), observation, "nothing is lost in a dump");
     let states = StateTable::new(CheckRdns::CONDITIONS);
     check(&options.evaluate(&seen, &Run { taken_at: 0, states }), &observation);
-}
-
-/// The bytes of the input, zeros when they are used up.
-struct Choices<'a>(&'a [u8]);
-
-impl Choices<'_> {
-    fn next(&mut self) -> u8 {
-        match self.0.split_first() {
-            Some((first, rest)) => {
-                self.0 = rest;
-                *first
-            }
-            None => 0,
-        }
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::from(self.next()) % end.max(1)
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())]
-    }
 }
 
 const NAMES: [&str; 8] = [
